@@ -1,0 +1,119 @@
+// The arrows: who may import whom. test/checks/arrows.test.ts proves that each kind of import is seen and refused.
+
+const rule = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to })
+
+/** Everything but these; node's own modules are left to rules with `builtins`, since their names look like paths. */
+const allBut = (...paths) => ({ pathNot: paths, dependencyTypesNot: ['core'] })
+const builtins = { dependencyTypes: ['core'] }
+
+const npm = (...names) => `(^|/)node_modules/(${names.join('|')})/`
+
+const core = { path: '^server/core/' }
+const store = { path: '^server/store/' }
+const engine = { path: '^server/engine/' }
+const rpc = { path: '^server/rpc/' }
+const sdk = { path: '^client/', pathNot: '^client/(cli|examples)/' }
+/** The files of the engine that make handles, digests and chance. */
+const withCrypto = '^server/engine/(clock|handles|request-digest)\\.ts$'
+
+module.exports = {
+  forbidden: [
+    rule('core-is-pure', 'The core imports the core.', core, allBut('^server/core/')),
+    rule('core-has-no-io', 'No clock, no chance, no I/O in the core.', core, builtins),
+
+    rule(
+      'store-knows-core-and-its-driver',
+      'A store imports the core, node and its driver, never the engine, rpc or proto.',
+      store,
+      allBut('^server/(core|store)/', npm('lmdb', 'koffi')),
+    ),
+    rule(
+      'lmdb-in-one-file',
+      'Only store/lmdb.ts knows LMDB.',
+      { path: '^(server|client|proto)/', pathNot: '^server/store/lmdb\\.ts$' },
+      { path: npm('lmdb') },
+    ),
+    rule(
+      'lock-in-one-file',
+      'Of the stores only lock.ts calls the C library.',
+      { ...store, pathNot: '^server/store/lock\\.ts$' },
+      { path: npm('koffi') },
+    ),
+
+    rule(
+      'engine-knows-core-and-the-store-interface',
+      'The engine imports the core and store/store.ts, never a concrete store, rpc, proto or grpc.',
+      engine,
+      allBut('^server/(core|engine)/', '^server/store/store\\.ts$'),
+    ),
+    rule(
+      'engine-has-no-io',
+      'Of node the engine uses node:crypto, and that only where handles, digests and chance are made.',
+      { ...engine, pathNot: withCrypto },
+      builtins,
+    ),
+    rule(
+      'engine-uses-crypto-only',
+      'Of node the engine uses node:crypto.',
+      { path: withCrypto },
+      { ...builtins, pathNot: '^(node:)?crypto$' },
+    ),
+
+    rule(
+      'rpc-knows-engine-and-wire',
+      'The rpc layer imports the core, the engine, proto and grpc, never a store or the daemon.',
+      rpc,
+      allBut('^server/(core|engine|rpc)/', '^proto/', npm('@grpc/grpc-js', 'grpc-health-check')),
+    ),
+    rule('server-is-no-client', 'The server does not need the client.', { path: '^server/' }, { path: '^client/' }),
+    rule(
+      'proto-stands-alone',
+      'The definitions import the loader and grpc.',
+      { path: '^proto/' },
+      allBut('^proto/', npm('@grpc/grpc-js', '@grpc/proto-loader')),
+    ),
+
+    rule(
+      'sdk-knows-the-wire',
+      'The SDK imports proto and grpc-js, never the server, the CLI or the examples.',
+      sdk,
+      allBut('^client/[^/]+\\.ts$', '^proto/', npm('@grpc/grpc-js')),
+    ),
+    rule('sdk-has-no-io', 'The SDK reaches the world through grpc-js.', sdk, builtins),
+    rule(
+      'cli-proves-the-sdk',
+      'The CLI imports client/index.ts, which proves that the SDK is enough.',
+      { path: '^client/cli/' },
+      allBut('^client/cli/', '^client/index\\.ts$', npm('commander')),
+    ),
+    rule(
+      'examples-stand-alone',
+      'An example imports client/index.ts and nothing else of ours: users copy one file.',
+      { path: '^client/examples/' },
+      allBut('^client/index\\.ts$'),
+    ),
+
+    rule('tests-are-leaves', 'Only tests import tests.', { pathNot: '^test/' }, { path: '^test/' }),
+    rule('no-cycles', 'Of two files one comes first.', { pathNot: '^proto/gen/' }, { circular: true }),
+    rule(
+      'no-orphans',
+      'A file without any arrow is dead, unless a command starts from it.',
+      { orphan: true, pathNot: ['^server/main\\.ts$', '^client/cli/main\\.ts$', '^proto/gen/', '^test/', '\\.mjs$'] },
+      {},
+    ),
+    rule('resolvable', 'What is imported exists.', {}, { couldNotResolve: true }),
+    rule(
+      'runtime-dependencies-are-declared',
+      'The product runs with the runtime dependencies alone.',
+      { path: '^(server|client|proto)/' },
+      { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    ),
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', '^proto/gen/'] },
+    tsConfig: { fileName: 'tsconfig.json' },
+    // Imports of types are arrows too.
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+}

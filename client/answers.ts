@@ -1,0 +1,84 @@
+import type { IoasidError } from './errors.ts'
+import type { FreeResult, IoasidInfo, IoasidSet } from './types.ts'
+
+/** What the daemon answers, where it is more than one thing. */
+
+/**
+ * The answer to a change.
+ *
+ * @example
+ * const { revision }: Changed = await client.attachSpid({ setHandle, ioasid: 7, spid: 101 })
+ */
+export interface Changed {
+  /** The revision of the change; where nothing changed the current one. */
+  readonly revision: bigint
+}
+
+/**
+ * The answer to createSet, adjustQuota and deleteSet.
+ *
+ * @example
+ * const { set, revision }: SetChanged = await client.createSet({ token: 'vm-a' })
+ */
+export interface SetChanged extends Changed {
+  /** The set as it is after the change. */
+  readonly set: IoasidSet
+}
+
+/**
+ * The answer to allocate.
+ *
+ * @example
+ * const { ioasids: [ioasid] }: Allocated = await client.allocate({ setHandle })
+ */
+export interface Allocated extends Changed {
+  /** The ids, in the order in which the daemon took them; the revision is their generation. */
+  readonly ioasids: readonly number[]
+}
+
+/**
+ * The answer to free.
+ *
+ * @example
+ * const { results }: Freed = await client.free({ setHandle, ioasids: [7] })
+ */
+export interface Freed extends Changed {
+  /** One for each id, in the order of the request. */
+  readonly results: readonly FreeResult[]
+}
+
+/**
+ * The answer to freeAll.
+ *
+ * @example
+ * const { pending }: FreedAll = await client.freeAll({ setHandle })
+ */
+export interface FreedAll extends Changed {
+  /** How many ids this reclaimed. */
+  readonly reclaimed: number
+  /** How many ids of the set are pending now, those that were before included. */
+  readonly pending: number
+}
+
+/**
+ * The answer to findBySpid.
+ *
+ * @example
+ * const { info }: Found = await client.findBySpid({ token: 'vm-a', spid: 101 })
+ */
+export interface Found extends Changed {
+  /** The id. */
+  readonly info: IoasidInfo
+}
+
+/**
+ * What became of one item of a batch: the answer of its kind, or its failure.
+ *
+ * @example
+ * if (result.kind === 'failure') console.error(result.error.reason)
+ */
+export type BatchResult =
+  | ({ readonly kind: 'allocate' } & Allocated)
+  | ({ readonly kind: 'free' } & Freed)
+  | ({ readonly kind: 'attachSpid' | 'detachSpid' | 'attachData' | 'detachData' } & Changed)
+  | { readonly kind: 'failure'; readonly error: IoasidError }

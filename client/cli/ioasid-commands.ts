@@ -1,0 +1,160 @@
+import type { Command } from 'commander'
+import type { FreedAll, FreeResult, IoasidInfo } from '../index.ts'
+import { eachId, id, revision, spid, spidList, wholeNumber } from './arguments.ts'
+import { printAll, printOne, toJson, type View } from './output.ts'
+import {
+  handleOf,
+  type Io,
+  type Session,
+  type SetOptions,
+  setRefOf,
+  takesHandle,
+  takesSet,
+  usage,
+  withClient,
+} from './run.ts'
+
+const infoView: View<IoasidInfo> = {
+  columns: [
+    { head: 'IOASID', cell: (info) => info.ioasid },
+    { head: 'SPID', cell: (info) => info.spid },
+    { head: 'STATE', cell: (info) => info.state },
+    { head: 'REFERENCES', cell: (info) => info.references },
+    { head: 'GENERATION', cell: (info) => info.generation },
+    { head: 'SET', cell: (info) => info.setId },
+    { head: 'TOKEN', cell: (info) => info.token },
+  ],
+  name: (info) => String(info.ioasid),
+}
+
+const freedView: View<FreeResult> = {
+  columns: [
+    { head: 'IOASID', cell: (result) => result.ioasid },
+    { head: 'STATE', cell: (result) => result.state },
+    { head: 'REFERENCES', cell: (result) => result.references },
+  ],
+  name: (result) => String(result.ioasid),
+}
+
+const freedAllView: View<FreedAll> = {
+  columns: [
+    { head: 'RECLAIMED', cell: (freed) => freed.reclaimed },
+    { head: 'PENDING', cell: (freed) => freed.pending },
+    { head: 'REVISION', cell: (freed) => freed.revision },
+  ],
+  name: (freed) => String(freed.reclaimed),
+}
+
+export function addIoasidCommands(program: Command, io: Io): void {
+  addAlloc(program, io)
+  addFree(program, io)
+  addGet(program, io)
+  addList(program, io)
+}
+
+interface AllocOptions extends SetOptions {
+  readonly count?: number
+  readonly min?: number
+  readonly max?: number
+  readonly spids?: readonly number[]
+}
+
+function addAlloc(program: Command, io: Io): void {
+  takesHandle(program.command('alloc'))
+    .description('Allocates ids for a set, all or none, and prints them, one per line.')
+    .option('--count <n>', 'how many (default: as many as --spids, or 1)', wholeNumber(1, 65_536))
+    .option('--min <ioasid>', 'the lowest wanted', id)
+    .option('--max <ioasid>', 'the highest wanted', id)
+    .option('--spids <list>', 'SPIDs to attach to them, in this order', spidList)
+    .addHelpText('after', '\nExamples:\n  ioasidctl alloc --count 4\n  ioasidctl alloc --spids 101,102')
+    .action((options: AllocOptions, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        const setHandle = handleOf(io, command, options)
+        const { count, min, max, spids } = options
+        const allocated = await client.allocate({ setHandle, count, min, max, spids }, call)
+        const isJson = output.format === 'json' || output.format === 'jsonl'
+        if (isJson) output.write(`${toJson(allocated, output.format === 'json')}\n`)
+        else output.write(allocated.ioasids.map((ioasid) => `${ioasid}\n`).join(''))
+      }),
+    )
+}
+
+interface FreeOptions extends SetOptions {
+  readonly all?: true
+  readonly generation?: bigint
+}
+
+function addFree(program: Command, io: Io): void {
+  takesHandle(program.command('free'))
+    .description('Frees ids of a set, all or none. FREE_PENDING in the answer: holders still clean up.')
+    .argument('[ioasids...]', 'the ids', eachId)
+    .option('--all', 'every id of the set, instead of those named')
+    .option('--generation <revision>', 'only if it is that of every id named', revision)
+    .addHelpText('after', '\nExamples:\n  ioasidctl free 7 8\n  ioasidctl free --all')
+    .action((ioasids: readonly number[] | undefined, options: FreeOptions, command: Command) =>
+      withClient(io, command, async (session) => {
+        const setHandle = handleOf(io, command, options)
+        const { all, generation } = options
+        if ((all === true) === (ioasids?.length ?? 0) > 0) usage(command, 'which ids? Name some, or give --all.')
+        if (all && generation !== undefined) usage(command, '--generation is for ids that are named, not for --all.')
+        await (ioasids === undefined || all
+          ? freeAll(session, setHandle)
+          : free(session, { setHandle, ioasids, generation }))
+      }),
+    )
+}
+
+async function freeAll({ client, output, call }: Session, setHandle: string): Promise<void> {
+  printOne(output, freedAllView, await client.freeAll({ setHandle }, call))
+}
+
+async function free(
+  { client, output, call }: Session,
+  request: { setHandle: string; ioasids: readonly number[]; generation: bigint | undefined },
+): Promise<void> {
+  const { results } = await client.free(request, call)
+  await printAll(output, freedView, each(results))
+}
+
+async function* each<Row>(rows: readonly Row[]): AsyncGenerator<Row> {
+  yield* rows
+}
+
+function addGet(program: Command, io: Io): void {
+  takesSet(program.command('get'))
+    .description('Shows an id, found by its number or by the SPID that it has in a set.')
+    .argument('[ioasid]', 'the id', id)
+    .option('--spid <spid>', 'the SPID, of a set that is named', spid)
+    .addHelpText('after', '\nExamples:\n  ioasidctl get 7\n  ioasidctl get --token vm-a --spid 101 -o json')
+    .action((ioasid: number | undefined, options: SetOptions & { spid?: number }, command: Command) =>
+      withClient(io, command, async (session) => {
+        if ((ioasid === undefined) === (options.spid === undefined)) usage(command, 'give an id, or --spid.')
+        if (ioasid !== undefined && options.token !== undefined) usage(command, '--token goes with --spid.')
+        printOne(session.output, infoView, await find(session, io, command, ioasid, options))
+      }),
+    )
+}
+
+async function find(
+  { client, call }: Session,
+  io: Io,
+  command: Command,
+  ioasid: number | undefined,
+  options: SetOptions & { spid?: number },
+): Promise<IoasidInfo> {
+  // An id is known without its set: the environment's handle, perhaps of another set, would only be in the way.
+  if (ioasid !== undefined) return client.getIoasid({ ioasid, setHandle: options.setHandle }, call)
+  const { info } = await client.findBySpid({ ...setRefOf(io, command, options), spid: options.spid ?? 0 }, call)
+  return info
+}
+
+function addList(program: Command, io: Io): void {
+  takesSet(program.command('list'))
+    .description('Lists the ids of a set, pending ones too.')
+    .addHelpText('after', '\nExamples:\n  ioasidctl list --token vm-a\n  ioasidctl list --token vm-a -o jsonl')
+    .action((options: SetOptions, command: Command) =>
+      withClient(io, command, ({ client, output, call }) =>
+        printAll(output, infoView, client.listIoasids(setRefOf(io, command, options), call)),
+      ),
+    )
+}

@@ -1,0 +1,85 @@
+/** How results are printed: the same rows as a table, as JSON, or as names alone. */
+
+export const FORMATS = ['table', 'json', 'jsonl', 'name'] as const
+export type Format = (typeof FORMATS)[number]
+
+export interface Column<Row> {
+  readonly head: string
+  readonly cell: (row: Row) => string | number | bigint | undefined
+}
+
+/** What one kind of result looks like. */
+export interface View<Row> {
+  readonly columns: readonly Column<Row>[]
+  /** What other commands take to mean this row. */
+  readonly name: (row: Row) => string
+}
+
+export interface Output {
+  readonly format: Format
+  readonly headers: boolean
+  readonly write: (text: string) => void
+}
+
+/** One result: with json an object. */
+export function printOne<Row>({ format, headers, write }: Output, view: View<Row>, row: Row): void {
+  if (format === 'name') write(`${view.name(row)}\n`)
+  else if (format === 'table') write(table(view.columns, [row], headers))
+  else write(`${toJson(row, format === 'json')}\n`)
+}
+
+/** A list of results: with json an array. Only a table and an array wait for the last one. */
+export async function printAll<Row>(output: Output, view: View<Row>, rows: AsyncIterable<Row>): Promise<void> {
+  const { format, headers, write } = output
+  const kept: Row[] = []
+  for await (const row of rows) {
+    if (format === 'name' || format === 'jsonl') printOne(output, view, row)
+    else kept.push(row)
+  }
+  if (format === 'json') write(`${toJson(kept, true)}\n`)
+  if (format === 'table') write(table(view.columns, kept, headers))
+}
+
+/** Columns are two spaces apart, numbers are on the right of theirs, nothing is behind the last; `-` is nothing. */
+function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], headers: boolean): string {
+  const texts = columns.map(({ head, cell }) => {
+    const cells = rows.map(cell)
+    const isNumber = cells.some((value) => typeof value === 'number' || typeof value === 'bigint')
+    const lines = cells.map((value) => (value === undefined || value === '' ? '-' : String(value)))
+    if (headers) lines.unshift(head)
+    const width = lines.reduce((widest, line) => Math.max(widest, line.length), 0)
+    return lines.map((line) => (isNumber ? line.padStart(width) : line.padEnd(width)))
+  })
+  const count = rows.length + (headers ? 1 : 0)
+  return Array.from({ length: count }, (_, index) => {
+    const cells = texts.map((lines) => lines[index] ?? '')
+    return `${cells.join('  ').trimEnd()}\n`
+  }).join('')
+}
+
+/** Names and their values, one per line; with json one object. */
+export function printFacts({ format, write }: Output, name: string, facts: Readonly<Record<string, unknown>>): void {
+  if (format === 'name') write(`${name}\n`)
+  else if (format !== 'table') write(`${toJson(facts, format === 'json')}\n`)
+  else {
+    const lines = Object.entries(facts).map(([key, value]) => ({ key: spaced(key), value: String(value) }))
+    const columns: Column<(typeof lines)[number]>[] = [
+      { head: '', cell: (line) => line.key },
+      { head: '', cell: (line) => line.value },
+    ]
+    write(table(columns, lines, false))
+  }
+}
+
+/** `freePending` as people write it. */
+const spaced = (key: string): string => key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+
+/** Numbers of 64 bits as strings, bytes in hexadecimal, times as in ISO 8601; what is not there is left out. */
+export function toJson(value: unknown, pretty = false): string {
+  return JSON.stringify(value, toPlain, pretty ? 2 : undefined)
+}
+
+function toPlain(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString()
+  return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
+}

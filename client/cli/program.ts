@@ -1,0 +1,64 @@
+import { Command, CommanderError, Option } from 'commander'
+import { duration, repeated } from './arguments.ts'
+import { addBindingCommands } from './binding-commands.ts'
+import { addIoasidCommands } from './ioasid-commands.ts'
+import { FORMATS } from './output.ts'
+import { EXIT, type Globals, type Io, report } from './run.ts'
+import { addSetCommands } from './set-commands.ts'
+import { addStatusCommands } from './status-commands.ts'
+import { addWatchCommand } from './watch-command.ts'
+
+const AFTER_HELP = `
+Numbers are decimal, or hexadecimal with 0x. In JSON numbers of 64 bits are strings, private data is hexadecimal.
+
+Environment:
+  IOASIDCTL_ENDPOINT    where the daemon listens, unless --endpoint is given
+  IOASIDCTL_SET_HANDLE  the set, unless --set-handle or --token is given
+
+Exit codes:
+  0 ok, 1 refused, 2 usage, 3 not found, 4 unreachable or timeout, 6 exhausted, 7 denied, 130 interrupted
+
+Examples:
+  export IOASIDCTL_SET_HANDLE=$(ioasidctl set create vm-a --quota 16 -q)
+  ioasidctl alloc --count 2
+  ioasidctl attach 1 --spid 101
+  ioasidctl watch --token vm-a --snapshot
+`
+
+/** The whole of ioasidctl: arguments (without node and script) in, exit code out. */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const program = makeProgram(io)
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return io.interrupted.aborted ? EXIT.interrupted : EXIT.ok
+  } catch (error) {
+    if (io.interrupted.aborted) return EXIT.interrupted
+    // Commander has told of its errors itself; help is none.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    return report(io, error, program.opts<Globals>().output)
+  }
+}
+
+function makeProgram(io: Io): Command {
+  const program = new Command('ioasidctl')
+    .description('Asks ioasidd, the daemon that owns the PASIDs (IOASIDs) of a host, and tells it what to do.')
+    .option('--endpoint <address>', 'where the daemon listens: unix:///path, tcp://host:port; repeatable', repeated)
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'))
+    .option('--no-headers', 'tables without their first line')
+    .option('-q, --quiet', 'print names alone, as -o name')
+    .addOption(
+      new Option('--deadline <duration>', 'how long to try: 500ms, 5s, 1m').argParser(duration).default(10_000, '10s'),
+    )
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    // Commands that are made from here on inherit these settings.
+    .exitOverride()
+    .addHelpText('after', AFTER_HELP)
+  addSetCommands(program, io)
+  addIoasidCommands(program, io)
+  addBindingCommands(program, io)
+  addWatchCommand(program, io)
+  addStatusCommands(program, io)
+  return program
+}

@@ -1,0 +1,134 @@
+import type { Command } from 'commander'
+import { type CallOptions, type Client, type ConnectOptions, IoasidError, type SetRef } from '../index.ts'
+import { type Format, type Output, toJson } from './output.ts'
+
+/** The world, as the commands see it: a test gives them another one. */
+export interface Io {
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly connect: (options: ConnectOptions) => Client
+  /** Aborted when the user has had enough. */
+  readonly interrupted: AbortSignal
+}
+
+export const EXIT = {
+  ok: 0,
+  refused: 1,
+  usage: 2,
+  notFound: 3,
+  unreachable: 4,
+  exhausted: 6,
+  denied: 7,
+  interrupted: 130,
+} as const
+
+/** The options that every command has. */
+export interface Globals {
+  readonly endpoint?: readonly string[]
+  readonly output: Format
+  readonly headers: boolean
+  readonly quiet?: true
+  /** In ms. */
+  readonly deadline: number
+}
+
+/** What a command works with. */
+export interface Session {
+  readonly client: Client
+  readonly output: Output
+  /** For every call. */
+  readonly call: CallOptions
+  readonly globals: Globals
+}
+
+/** Runs a command with a client, which is closed however the command ends. */
+export async function withClient(io: Io, command: Command, work: (session: Session) => Promise<void>): Promise<void> {
+  const globals = command.optsWithGlobals<Globals>()
+  const fromEnv = io.env['IOASIDCTL_ENDPOINT'] || undefined
+  const client = io.connect({ endpoint: globals.endpoint ?? fromEnv, deadlineMs: globals.deadline })
+  try {
+    await work({ client, output: outputOf(io, globals), call: { signal: io.interrupted }, globals })
+  } finally {
+    await client.close()
+  }
+}
+
+export function outputOf(io: Io, { output, headers, quiet }: Globals): Output {
+  return { format: quiet ? 'name' : output, headers, write: io.out }
+}
+
+/** Ends the command as a wrong use of it. */
+export function usage(command: Command, sentence: string): never {
+  return command.error(`error: ${sentence}`, { exitCode: EXIT.usage, code: 'ioasidctl.usage' })
+}
+
+/** The options by which commands name a set. */
+export interface SetOptions {
+  readonly setHandle?: string
+  readonly token?: string
+}
+
+const HANDLE_FLAG = '--set-handle <handle>'
+const HANDLE_HELP = "the set's handle, as `set create` printed it (default: $IOASIDCTL_SET_HANDLE)"
+
+/** Gives a command the option by which a change names its set. */
+export function takesHandle(command: Command): Command {
+  return command.option(HANDLE_FLAG, HANDLE_HELP)
+}
+
+/** Gives a command the options by which a read names a set. */
+export function takesSet(command: Command): Command {
+  return takesHandle(command).option('--token <token>', "the set's token")
+}
+
+export function handleOf(io: Io, command: Command, { setHandle }: SetOptions): string {
+  const handle = setHandle ?? io.env['IOASIDCTL_SET_HANDLE']
+  if (handle) return handle
+  return usage(command, 'which set? Give --set-handle, or set IOASIDCTL_SET_HANDLE.')
+}
+
+/** A flag goes before the environment. */
+export function setRefOf(io: Io, command: Command, { setHandle, token }: SetOptions): SetRef {
+  if (setHandle !== undefined && token !== undefined) usage(command, 'give --set-handle or --token, not both.')
+  if (token === '') usage(command, '--token is empty; an anonymous set is found by its handle.')
+  if (token !== undefined) return { token }
+  const handle = setHandle ?? io.env['IOASIDCTL_SET_HANDLE']
+  if (handle) return { setHandle: handle }
+  return usage(command, 'which set? Give --token or --set-handle, or set IOASIDCTL_SET_HANDLE.')
+}
+
+/** Tells of a failure on standard error and gives the exit code for it. */
+export function report(io: Io, error: unknown, format: Format): number {
+  if (!(error instanceof IoasidError)) {
+    io.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    return EXIT.refused
+  }
+  const { code, reason, message, metadata, violations, retryAfterMs } = error
+  if (format === 'json' || format === 'jsonl') {
+    const object = { reason: reason ?? code, code, message, metadata, violations, retryAfterMs }
+    io.err(`${toJson({ error: object }, format === 'json')}\n`)
+  } else {
+    io.err(`error: ${reason ?? code}: ${message}\n`)
+    const facts = Object.entries(metadata).map(([key, value]) => `${key}=${value}`)
+    if (facts.length > 0) io.err(`  ${facts.join(' ')}\n`)
+  }
+  return exitCode(error)
+}
+
+function exitCode({ code, reason }: IoasidError): number {
+  switch (code) {
+    case 'NOT_FOUND':
+      return EXIT.notFound
+    case 'UNAVAILABLE':
+    case 'DEADLINE_EXCEEDED':
+      return EXIT.unreachable
+    case 'RESOURCE_EXHAUSTED':
+      return EXIT.exhausted
+    case 'PERMISSION_DENIED':
+    case 'UNAUTHENTICATED':
+      return EXIT.denied
+    default:
+      return reason === 'INVALID_FIELD' ? EXIT.usage : EXIT.refused
+  }
+}

@@ -1,0 +1,112 @@
+import type { Command } from 'commander'
+import type { IoasidSet } from '../index.ts'
+import { MAX_UINT32, wholeNumber } from './arguments.ts'
+import { printAll, printOne, type View } from './output.ts'
+import { handleOf, type Io, type SetOptions, setRefOf, takesHandle, takesSet, withClient } from './run.ts'
+
+const nameOf = ({ token, setId }: IoasidSet): string => (token === '' ? `#${setId}` : token)
+
+const setView: View<IoasidSet> = {
+  columns: [
+    { head: 'ID', cell: (set) => set.setId },
+    { head: 'TOKEN', cell: (set) => set.token },
+    { head: 'QUOTA', cell: (set) => set.quota },
+    { head: 'ALLOCATED', cell: (set) => set.allocated },
+    { head: 'PENDING', cell: (set) => set.freePending },
+    { head: 'BOUND', cell: (set) => set.bound },
+    { head: 'STATE', cell: (set) => set.state },
+  ],
+  name: nameOf,
+}
+
+/** The one place where a handle is what was asked for. */
+const createdView: View<IoasidSet> = {
+  columns: [
+    { head: 'ID', cell: (set) => set.setId },
+    { head: 'TOKEN', cell: (set) => set.token },
+    { head: 'QUOTA', cell: (set) => set.quota },
+    { head: 'HANDLE', cell: (set) => set.setHandle },
+  ],
+  name: (set) => set.setHandle,
+}
+
+const quota = wholeNumber(0, MAX_UINT32)
+
+export function addSetCommands(program: Command, io: Io): void {
+  const set = program.command('set').description('Makes, finds, sizes and ends sets.')
+  addCreate(set, io)
+  addGet(set, io)
+  addList(set, io)
+  addAdjust(set, io)
+  addDelete(set, io)
+}
+
+function addCreate(set: Command, io: Io): void {
+  set
+    .command('create')
+    .description('Makes a set and prints its handle, which is the key to it.')
+    .argument('[token]', "the set's public name (default: an anonymous set)")
+    .option('--quota <n>', 'how many ids to reserve and to limit it to; 0: neither', quota, 0)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ioasidctl set create vm-a --quota 16\n  HANDLE=$(ioasidctl set create vm-a -q)',
+    )
+    .action((token: string | undefined, options: { quota: number }, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        const { set: created } = await client.createSet({ token, quota: options.quota }, call)
+        printOne(output, createdView, created)
+      }),
+    )
+}
+
+function addGet(set: Command, io: Io): void {
+  takesSet(set.command('get'))
+    .description('Shows a set.')
+    .addHelpText('after', '\nExamples:\n  ioasidctl set get --token vm-a\n  ioasidctl set get --token vm-a -o json')
+    .action((options: SetOptions, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        printOne(output, setView, await client.getSet(setRefOf(io, command, options), call))
+      }),
+    )
+}
+
+function addList(set: Command, io: Io): void {
+  set
+    .command('list')
+    .description('Lists the live sets, draining ones too.')
+    .option('--prefix <text>', 'only sets whose token begins with it', '')
+    .addHelpText('after', '\nExamples:\n  ioasidctl set list\n  ioasidctl set list --prefix vm- -o jsonl')
+    .action((options: { prefix: string }, command: Command) =>
+      withClient(io, command, ({ client, output, call }) =>
+        printAll(output, setView, client.listSets({ tokenPrefix: options.prefix }, call)),
+      ),
+    )
+}
+
+function addAdjust(set: Command, io: Io): void {
+  takesHandle(set.command('adjust'))
+    .description('Gives a set another quota.')
+    .requiredOption('--quota <n>', 'how many ids to reserve and to limit it to; 0: neither', quota)
+    .addHelpText('after', '\nExamples:\n  ioasidctl set adjust --set-handle $HANDLE --quota 32')
+    .action((options: SetOptions & { quota: number }, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        const setHandle = handleOf(io, command, options)
+        const { set: adjusted } = await client.adjustQuota({ setHandle, quota: options.quota }, call)
+        printOne(output, setView, adjusted)
+      }),
+    )
+}
+
+function addDelete(set: Command, io: Io): void {
+  takesHandle(set.command('delete'))
+    .description('Ends a set. DRAINING in the answer: holders still clean up some of its ids.')
+    .option('--force', 'free its ids too, instead of refusing a set that has any')
+    .addHelpText('after', '\nExamples:\n  ioasidctl set delete --set-handle $HANDLE --force')
+    .action((options: SetOptions & { force?: true }, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        const setHandle = handleOf(io, command, options)
+        const { set: ended } = await client.deleteSet({ setHandle, force: options.force }, call)
+        printOne(output, setView, ended)
+      }),
+    )
+}

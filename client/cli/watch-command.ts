@@ -1,0 +1,155 @@
+import { type Command, Option } from 'commander'
+import {
+  type Cursor,
+  type Interruption,
+  IoasidError,
+  type IoasidNotification,
+  NOTIFICATION_TYPES,
+  type NotificationType,
+  type SubscribeOptions,
+  type Subscription,
+} from '../index.ts'
+import { duration, repeated, revision, typeList, wholeNumber } from './arguments.ts'
+import { toJson } from './output.ts'
+import { type Io, type Session, usage, withClient } from './run.ts'
+
+interface WatchOptions {
+  readonly token?: readonly string[]
+  readonly setHandle?: readonly string[]
+  readonly all?: true
+  readonly types?: readonly NotificationType[]
+  readonly afterRevision?: bigint
+  readonly spaceId?: string
+  readonly snapshot?: true
+  readonly count?: number
+  /** In ms. */
+  readonly timeout?: number
+}
+
+const EXAMPLES = `
+A line per event: revision, type, set, and what it is about. At the end, on standard error, where to go on. It survives
+a restart of the daemon. Exits with 4 if --timeout passes before --count events have come.
+
+Examples:
+  ioasidctl watch --token vm-a --types BIND,UNBIND
+  ioasidctl watch --all --snapshot -o jsonl
+  ioasidctl watch --all --after-revision 12 --count 1 --timeout 5s`
+
+export function addWatchCommand(program: Command, io: Io): void {
+  program
+    .command('watch')
+    .description('Prints what happens to sets and ids, as it happens.')
+    .option('--token <token>', 'a set by its token, whether it exists yet or not; repeatable', repeated)
+    .option('--set-handle <handle>', 'a set by its handle; repeatable (default: $IOASIDCTL_SET_HANDLE)', repeated)
+    .option('--all', 'every set')
+    .option('--types <list>', `only these, with commas between: ${NOTIFICATION_TYPES.join(', ')}`, typeList)
+    .option('--after-revision <n>', 'begin with what came after this revision (default: now)', revision)
+    .addOption(new Option('--snapshot', 'begin with the present state').conflicts('afterRevision'))
+    .option('--space-id <id>', 'the history that the revision belongs to')
+    .option('--count <n>', 'end after this many events', wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .option('--timeout <duration>', 'end after this time: 500ms, 5s, 1m', duration)
+    .addHelpText('after', EXAMPLES)
+    .action((options: WatchOptions, command: Command) =>
+      withClient(io, command, async (session) => {
+        const { format } = session.output
+        if (format === 'name' && !session.globals.quiet)
+          usage(command, '-o name: events have no names; table, json and jsonl are allowed.')
+        await watch(io, session, options, filterOf(io, command, options))
+      }),
+    )
+}
+
+type Names = { readonly all: true } | { readonly tokens: readonly string[]; readonly setHandles: readonly string[] }
+
+function filterOf(io: Io, command: Command, { token = [], setHandle = [], all }: WatchOptions): Names {
+  const isNamed = token.length + setHandle.length > 0
+  if (isNamed && all) usage(command, '--all is every set: give it alone.')
+  if (isNamed) return { tokens: token, setHandles: setHandle }
+  if (all) return { all }
+  const handle = io.env['IOASIDCTL_SET_HANDLE']
+  if (handle) return { tokens: [], setHandles: [handle] }
+  return usage(command, 'which sets? Give --token, --set-handle or --all, or set IOASIDCTL_SET_HANDLE.')
+}
+
+async function watch(io: Io, session: Session, options: WatchOptions, names: Names): Promise<void> {
+  const { client, globals } = session
+  const { afterRevision, snapshot, types, spaceId, count, timeout } = options
+  const isOver = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
+  const subscribeOptions: SubscribeOptions = {
+    ...names,
+    types,
+    spaceId,
+    start: snapshot ? 'snapshot' : afterRevision === undefined ? 'now' : { afterRevision },
+    connectTimeoutMs: globals.deadline,
+    progress: true,
+    signal: isOver === undefined ? io.interrupted : AbortSignal.any([io.interrupted, isOver]),
+    onInterrupted: (interruption) => tellInterruption(io, session, seen, interruption),
+  }
+  const seen: Seen = { printed: 0, cursor: undefined, state: 'waiting' }
+  const subscription = client.subscribe(subscribeOptions)
+  try {
+    await printEvents(io, session, subscription, seen, count ?? Infinity)
+  } finally {
+    if (!globals.quiet && seen.state !== 'waiting') io.err(resumeLine(seen.cursor))
+  }
+  if (isOver?.aborted && count !== undefined && seen.printed < count) {
+    const message = `${seen.printed} of ${count} events have come within ${timeout} ms.`
+    throw new IoasidError({ code: 'DEADLINE_EXCEEDED', message })
+  }
+}
+
+interface Seen {
+  printed: number
+  /** Up to where everything was printed: what was cut in the middle is printed again by who goes on from here. */
+  cursor: Cursor | undefined
+  /** What was said last of the daemon: each attempt to reach it need not be told. */
+  state: 'waiting' | 'watching' | 'interrupted'
+}
+
+async function printEvents(
+  io: Io,
+  { output, globals }: Session,
+  subscription: Subscription,
+  seen: Seen,
+  count: number,
+): Promise<void> {
+  const isTable = output.format === 'table' || output.format === 'name'
+  for await (const item of subscription) {
+    // A script that waits for this line misses nothing of what it does next.
+    if (seen.state === 'waiting' && !globals.quiet) io.err(`watching after revision ${item.revision}\n`)
+    seen.state = 'watching'
+    const events = 'notifications' in item ? item.notifications : []
+    const wanted = events.slice(0, count - seen.printed)
+    for (const event of wanted) output.write(`${isTable ? line(event) : toJson(event)}\n`)
+    seen.printed += wanted.length
+    if (wanted.length === events.length) seen.cursor = subscription.cursor
+    if (seen.printed >= count) return
+  }
+}
+
+const TYPE_WIDTH = Math.max(...NOTIFICATION_TYPES.map((type) => type.length))
+
+function line(event: IoasidNotification): string {
+  const { type, token, setId, quota, ioasid, spid, overrun, snapshot } = event
+  const parts = [String(event.revision), type.padEnd(TYPE_WIDTH), token === '' ? `#${setId}` : token]
+  if (quota !== undefined) parts.push(`quota ${quota}`)
+  if (ioasid !== undefined) parts.push(`ioasid ${ioasid}`)
+  if (spid !== undefined) parts.push(`spid ${spid}`)
+  if (overrun) parts.push('overrun')
+  if (snapshot) parts.push('snapshot')
+  return parts.join('  ')
+}
+
+function tellInterruption(io: Io, { globals }: Session, seen: Seen, { why, cursor }: Interruption): void {
+  if (seen.state === 'watching' && !globals.quiet) {
+    io.err(
+      `interrupted, going on ${cursor === undefined ? 'from the beginning' : `after revision ${cursor.revision}`}: ${why}\n`,
+    )
+  }
+  if (seen.state === 'watching') seen.state = 'interrupted'
+}
+
+function resumeLine(cursor: Cursor | undefined): string {
+  if (cursor === undefined) return 'nothing to resume from\n'
+  return `resume with --after-revision ${cursor.revision} --space-id ${cursor.spaceId}\n`
+}

@@ -1,0 +1,96 @@
+import type { Client } from './api.ts'
+import { type CallContext, deadlineField, makeCall } from './call.ts'
+import { check, wholeNumber } from './check.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { toStatus } from './convert.ts'
+import { defaultEndpoint, parseEndpoint } from './endpoint.ts'
+import { invalidField } from './errors.ts'
+import { bindingMethods, lifeMethods } from './ioasid-methods.ts'
+import { adminService } from './methods.ts'
+import { DEFAULT_RETRY, type RetrySettings } from './retry.ts'
+import { setMethods } from './set-methods.ts'
+import { subscribe } from './subscription.ts'
+import { grpcTransport, type Transport } from './transport.ts'
+
+const DEFAULT_DEADLINE_MS = 10_000
+
+/** How a client behaves, wherever the daemon is. */
+export interface ClientSettings {
+  /** How long a call may take with all its attempts, in ms, 1 to 86,400,000 (24 h). Default 10,000. */
+  readonly deadlineMs?: number | undefined
+  /** How a call that nobody answered is tried again. Default: see RetrySettings. */
+  readonly retry?: Partial<RetrySettings> | undefined
+}
+
+/**
+ * See connect.
+ *
+ * @example
+ * const options: ConnectOptions = { endpoint: 'unix:///run/ioasidd/ioasidd.sock', deadlineMs: 2_000 }
+ */
+export interface ConnectOptions extends ClientSettings {
+  /**
+   * Where the daemon listens: `unix:///path`, `unix:/path`, `tcp://host:port` or `host:port` (an IPv6 host in brackets),
+   * or several of one cluster: the next one is tried whenever one is UNAVAILABLE. Default: where the daemon listens by
+   * default, for root `unix:///run/ioasidd/ioasidd.sock`, else `$XDG_RUNTIME_DIR/ioasidd.sock`.
+   */
+  readonly endpoint?: string | readonly string[] | undefined
+}
+
+/**
+ * A client of the daemon. It does not wait: the connection is made with the first call, which waits for a daemon that is
+ * not up yet until its deadline. One client serves a whole process. Throws INVALID_FIELD for options that make no sense.
+ *
+ * @example
+ * const client = connect()
+ * console.log((await client.getStatus()).version)
+ * await client.close()
+ */
+export function connect(options: ConnectOptions = {}): Client {
+  const { endpoint, ...settings } = options
+  const names = endpoint === undefined ? [systemEndpoint()] : typeof endpoint === 'string' ? [endpoint] : endpoint
+  if (!Array.isArray(names) || names.length === 0) throw invalidField('endpoint', 'an empty list.')
+  const endpoints = names.map(parseEndpoint)
+  return makeClient(() => grpcTransport(endpoints), systemClock, settings)
+}
+
+function systemEndpoint(): string {
+  return defaultEndpoint({ uid: process.getuid?.(), runtimeDir: process.env['XDG_RUNTIME_DIR'] })
+}
+
+/** A client over any transport and clock; the transport is made when the settings are known to be right. */
+export function makeClient(makeTransport: () => Transport, clock: Clock, settings: ClientSettings = {}): Client {
+  check(settings, ['deadlineMs', 'retry'])
+  const deadlineMs = deadlineField('deadline_ms', settings.deadlineMs ?? DEFAULT_DEADLINE_MS)
+  const retry = retrySettings(settings.retry ?? {})
+  const closing = new AbortController()
+  const transport = makeTransport()
+  const context: CallContext = { transport, clock, retry, deadlineMs, closing: closing.signal }
+  const call = makeCall(context)
+  const close = async (): Promise<void> => {
+    closing.abort()
+    transport.close()
+  }
+  return {
+    ...setMethods(call),
+    ...lifeMethods(call),
+    ...bindingMethods(call),
+    getStatus: async (options) => toStatus(await call(adminService.GetStatus, {}, options)),
+    subscribe: (options) => subscribe(context, options),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+const delayField = wholeNumber(1, 60_000)
+
+function retrySettings(given: Partial<RetrySettings>): RetrySettings {
+  check(given, ['initialDelayMs', 'maxDelayMs', 'maxAttempts'])
+  const { initialDelayMs, maxDelayMs, maxAttempts } = { ...DEFAULT_RETRY, ...given }
+  const attemptsField = wholeNumber(1, Number.MAX_SAFE_INTEGER)
+  return {
+    initialDelayMs: delayField('retry.initial_delay_ms', initialDelayMs),
+    maxDelayMs: delayField('retry.max_delay_ms', maxDelayMs),
+    maxAttempts: maxAttempts === Infinity ? Infinity : attemptsField('retry.max_attempts', maxAttempts),
+  }
+}

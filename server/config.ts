@@ -1,0 +1,195 @@
+import { join } from 'node:path'
+import { type Fallback, flag, type Host, listFlag, readSources, type UsageError, usageError } from './config-sources.ts'
+import { address, bytes, count, duration, oneOf, path, ranges, yesOrNo } from './config-values.ts'
+import type { SpaceConfig } from './core/state.ts'
+import type { EngineOptions } from './engine/engine.ts'
+import { type Address, isLocal } from './rpc/address.ts'
+import { VERSION } from './version.ts'
+
+/** Flags and environment to one frozen Config. Every limit and every default is here. */
+
+export interface Config {
+  readonly listeners: readonly Listener[]
+  readonly store: 'memory' | 'lmdb'
+  readonly dataDir: string
+  readonly space: SpaceConfig
+  readonly limits: EngineOptions['limits']
+  readonly snapshotTimeoutMs: number
+  readonly maxConnections: number
+  readonly log: LogConfig
+}
+
+export interface Listener {
+  readonly address: Address
+  /** Whether it serves AdminService. */
+  readonly isAdmin: boolean
+}
+
+export interface LogConfig {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'fatal'
+  readonly format: 'text' | 'json'
+}
+
+/** The contract's, and so no flag: devices that bind one id. */
+const MAX_DEVICES_PER_ID = 64
+
+const DEFAULT_LISTEN: Fallback = {
+  text: 'unix:///run/ioasidd/ioasidd.sock, or without root unix://$XDG_RUNTIME_DIR/ioasidd.sock',
+  of: ({ env, isRoot }) => {
+    if (isRoot) return 'unix:///run/ioasidd/ioasidd.sock'
+    const dir = env['XDG_RUNTIME_DIR'] ?? ''
+    return dir === '' ? undefined : `unix://${join(dir, 'ioasidd.sock')}`
+  },
+}
+
+const DEFAULT_DATA_DIR: Fallback = {
+  text: '/var/lib/ioasidd, or without root $XDG_STATE_HOME/ioasidd',
+  of: ({ env, isRoot }) => {
+    if (isRoot) return '/var/lib/ioasidd'
+    const { XDG_STATE_HOME: state = '', HOME: home = '' } = env
+    if (state !== '') return join(state, 'ioasidd')
+    return home === '' ? undefined : join(home, '.local/state/ioasidd')
+  },
+}
+
+const DEFAULT_LOG_FORMAT: Fallback = {
+  text: 'text on a terminal, else json',
+  of: ({ isTerminal }) => (isTerminal ? 'text' : 'json'),
+}
+
+const MAX_CAPACITY = 16_777_216
+
+/** Every flag by its name. A test compares the README's reference with it. */
+export const FLAGS = {
+  listen: listFlag('Listening', address, DEFAULT_LISTEN, 'where to serve; port 0 picks a free one'),
+  'no-admin': listFlag('Listening', address, '', 'a --listen address that does not serve AdminService'),
+  insecure: flag('Listening', yesOrNo, 'false', 'serve on TCP that is not loopback, without TLS'),
+  'max-connections': flag('Listening', count(1, 1_000_000), '16384', 'connections at once'),
+
+  store: flag('Data', oneOf(['memory', 'lmdb'], ' (etcd is not there yet)'), 'lmdb', 'where the history is kept'),
+  'data-dir': flag('Data', path, DEFAULT_DATA_DIR, 'directory of the lmdb store'),
+  history: flag('Data', count(1, 1_000_000_000), '1000000', 'revisions kept; beyond it the oldest tenth is dropped'),
+  'history-bytes': flag('Data', bytes('64KiB', '1TiB'), '1GiB', 'bytes of history kept, likewise'),
+  'snapshot-every': flag('Data', count(1, 1_000_000_000), '50000', 'revisions after which a snapshot is written'),
+
+  capacity: flag('Space', count(2, MAX_CAPACITY), '1048576', 'ids of the space: 0 to N-1'),
+  reserved: flag('Space', ranges(MAX_CAPACITY - 1), '', 'ids never handed out; 0 never is'),
+  policy: flag('Space', oneOf(['rested', 'lowest']), 'rested', 'which free id is next'),
+  'reuse-delay': flag('Space', duration('0s', '8760h'), '0s', 'rest of an id between its reclaim and its next life'),
+
+  'lease-grace': flag('Leases', duration('200ms', '24h'), '5s', 'no lease ends sooner after a start'),
+  'teardown-timeout': flag(
+    'Leases',
+    duration('10ms', '24h'),
+    '5s',
+    'wait for one class of holders; for holders to come',
+  ),
+
+  'request-window': flag('Requests', duration('1ms', '720h'), '10m', 'how long answers by request_id are kept'),
+  'request-limit': flag('Requests', count(1, 100_000_000), '1000000', 'answers by request_id kept at most'),
+  'snapshot-timeout': flag('Requests', duration('10ms', '24h'), '60s', 'wait for a subscriber that reads a snapshot'),
+
+  'max-sets': flag('Limits', count(1, 10_000_000), '100000', 'sets'),
+  'max-subscriptions': flag('Limits', count(1, 1_000_000), '10000', 'subscriptions'),
+  'max-private-data': flag('Limits', bytes('0', '64GiB'), '64MiB', 'private data of all ids together'),
+  'max-open-snapshots': flag('Limits', count(1, 10_000), '64', 'large snapshots that are read at once'),
+  'max-undurable': flag('Limits', bytes('64KiB', '1GiB'), '64MiB', 'changes that wait for the disk'),
+  'max-queued': flag('Limits', bytes('4KiB', '64MiB'), '256KiB', 'events that wait for one subscriber in memory'),
+  ring: flag('Limits', bytes('64KiB', '4GiB'), '16MiB', 'recent events in memory, for subscribers that lag'),
+
+  'log-level': flag('Logs', oneOf(['debug', 'info', 'warn', 'error', 'fatal']), 'info', 'the least that is logged'),
+  'log-format': flag('Logs', oneOf(['text', 'json']), DEFAULT_LOG_FORMAT, 'how'),
+} as const
+
+export type Loaded =
+  | { readonly kind: 'config'; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly kind: 'text'; readonly text: string }
+  | UsageError
+
+const PROGRAM = {
+  name: 'ioasidd',
+  version: VERSION,
+  description: 'The daemon that owns the PASIDs (IOASIDs) of a host.',
+}
+
+export function loadConfig(argv: readonly string[], host: Host): Loaded {
+  const read = readSources(FLAGS, PROGRAM, argv, host)
+  if (read.kind !== 'values') return read
+  const { values } = read
+  const wrong = checkListeners(values) ?? checkReserved(values)
+  if (wrong !== undefined) return usageError(wrong)
+  const warnings = read.warnings.map((name) => `${name} is set, but there is no such flag`)
+  return { kind: 'config', config: freeze(toConfig(values)), warnings }
+}
+
+type Read = Extract<ReturnType<typeof readSources<typeof FLAGS>>, { kind: 'values' }>
+type Values = Read['values']
+
+function toConfig(values: Values): Config {
+  return {
+    listeners: listenersOf(values),
+    store: values.store,
+    dataDir: values['data-dir'],
+    space: {
+      capacity: values.capacity,
+      reserved: values.reserved,
+      policy: values.policy,
+      reuseDelayMs: values['reuse-delay'],
+      maxSets: values['max-sets'],
+      maxPrivateData: values['max-private-data'],
+      maxDevicesPerId: MAX_DEVICES_PER_ID,
+    },
+    limits: {
+      requestWindowMs: values['request-window'],
+      requestLimit: values['request-limit'],
+      maxSubscriptions: values['max-subscriptions'],
+      maxOpenSnapshots: values['max-open-snapshots'],
+      leaseGraceMs: values['lease-grace'],
+      historyRevisions: values.history,
+      historyBytes: values['history-bytes'],
+      snapshotEvery: values['snapshot-every'],
+      maxUndurableBytes: values['max-undurable'],
+      ringBytes: values.ring,
+      maxQueuedBytes: values['max-queued'],
+    },
+    snapshotTimeoutMs: values['snapshot-timeout'],
+    maxConnections: values['max-connections'],
+    log: { level: values['log-level'], format: values['log-format'] },
+  }
+}
+
+/** An address that is named twice is one listener, but for port 0, which is another port each time. */
+function listenersOf({ listen, 'no-admin': noAdmin }: Values): readonly Listener[] {
+  const different = listen.filter((address, index) => isAnyPort(address) || indexOf(listen, address) === index)
+  return different.map((address) => ({ address, isAdmin: isLocal(address) && indexOf(noAdmin, address) < 0 }))
+}
+
+function isAnyPort(address: Address): boolean {
+  return address.kind === 'tcp' && address.port === 0
+}
+
+function indexOf(addresses: readonly Address[], { text }: Address): number {
+  return addresses.findIndex((address) => address.text === text)
+}
+
+function checkListeners({ listen, 'no-admin': noAdmin, insecure }: Values): string | undefined {
+  const open = listen.find((address) => !isLocal(address))
+  if (open !== undefined && !insecure) {
+    const how = 'it takes a Unix socket, a loopback address, or --insecure'
+    return `--listen ${open.text} would serve other hosts without TLS, which is not there yet: ${how}.`
+  }
+  const stray = noAdmin.find((address) => indexOf(listen, address) < 0)
+  if (stray === undefined) return undefined
+  return `--no-admin does not take '${stray.text}': it takes an address of --listen, ${listen.map(({ text }) => text).join(', ')}.`
+}
+
+function checkReserved({ reserved, capacity }: Values): string | undefined {
+  const beyond = reserved.find(([, last]) => last >= capacity)
+  if (beyond === undefined) return undefined
+  return `--reserved does not take '${beyond.join('-')}': it takes ids of the space, 0 to ${capacity - 1}.`
+}
+
+function freeze<Value extends object>(value: Value): Value {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) freeze(part)
+  return Object.freeze(value)
+}

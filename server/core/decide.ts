@@ -1,0 +1,33 @@
+import type { Command, Decision } from './command.ts'
+import { allocate, attachData, attachSpid, detachData, detachSpid, free, freeAll } from './ioasid-rules.ts'
+import { adjustQuota, createSet, deleteSet } from './set-rules.ts'
+import type { State } from './state.ts'
+
+/**
+ * Answers a command with the events that carry it out, or with a failure. Reads the state and changes nothing: the same
+ * state and command give the same decision on every machine.
+ */
+export function decide(state: State, command: Command): Decision {
+  switch (command.kind) {
+    case 'create_set':
+      return createSet(state, command)
+    case 'adjust_quota':
+      return adjustQuota(state, command)
+    case 'delete_set':
+      return deleteSet(state, command)
+    case 'allocate':
+      return allocate(state, command)
+    case 'free':
+      return free(state, command)
+    case 'free_all':
+      return freeAll(state, command)
+    case 'attach_spid':
+      return attachSpid(state, command)
+    case 'detach_spid':
+      return detachSpid(state, command)
+    case 'attach_data':
+      return attachData(state, command)
+    case 'detach_data':
+      return detachData(state, command)
+  }
+}

@@ -1,0 +1,84 @@
+import type { Ioasid, Revision, SetId } from './ids.ts'
+import type { Runs } from './runs.ts'
+
+/**
+ * What happened: the only thing the log holds, and the only thing that changes a state (evolve.ts). Plain data, so that it
+ * can be printed, compared, written as JSON and told to a subscriber. Ids are named as runs (runs.ts); what ends
+ * something carries the beginning of what it ends, so that a reader of the log needs no other entry to say what it was.
+ */
+
+/** The set an event belongs to. The token travels with it because a subscription by token reads entries of sets that are long gone. */
+export interface SetName {
+  readonly setId: SetId
+  readonly token: string
+}
+
+interface OfSet {
+  readonly set: SetName
+}
+
+export type SetEvent =
+  | (OfSet & { readonly kind: 'SET_ALLOC'; readonly quota: number })
+  | (OfSet & { readonly kind: 'SET_ADJUST'; readonly quota: number })
+  | (OfSet & { readonly kind: 'SET_FREE' })
+
+export type IdEvent =
+  /** runs: [first, count]. The generation is the entry's revision. */
+  | (OfSet & { readonly kind: 'ALLOC'; readonly runs: Runs })
+  /** runs: [first, count, spid, generation], the SPID ascending with the id. The bind_revision is the entry's revision. */
+  | (OfSet & { readonly kind: 'BIND'; readonly runs: Runs; readonly device: string })
+  /** runs: [first, count, spid, generation, bindRevision]. */
+  | (OfSet & { readonly kind: 'UNBIND'; readonly runs: Runs })
+  /** runs: [first, count, generation]: free was asked for. */
+  | (OfSet & { readonly kind: 'FREE'; readonly runs: Runs })
+  /** runs: [first, count, generation]: the number returns to the space. */
+  | (OfSet & { readonly kind: 'RECLAIM'; readonly runs: Runs })
+
+/** Changes that nobody is notified of. */
+export type SilentEvent =
+  /** A further device binds an id that has its SPID already. */
+  | (OfSet & { readonly kind: 'DEVICE_ATTACH'; readonly ioasid: Ioasid; readonly device: string })
+  /** One of several devices lets go. */
+  | (OfSet & { readonly kind: 'DEVICE_DETACH'; readonly ioasid: Ioasid; readonly device: string })
+  /** runs: [first, count]; the same bytes for each id, null takes them away. */
+  | (OfSet & { readonly kind: 'DATA'; readonly runs: Runs; readonly data: Uint8Array | null })
+
+/** Events that a subscriber can see: contract section 4, `Notification`. */
+export type TellableEvent = SetEvent | IdEvent
+export type Event = TellableEvent | SilentEvent
+export type NotificationType = TellableEvent['kind']
+
+export const NOTIFICATION_TYPES: readonly NotificationType[] = [
+  'SET_ALLOC',
+  'SET_FREE',
+  'SET_ADJUST',
+  'ALLOC',
+  'BIND',
+  'UNBIND',
+  'FREE',
+  'RECLAIM',
+]
+
+/** One revision: everything that one request changed, seen whole or not at all. */
+export interface Entry {
+  readonly revision: Revision
+  /** Serving time at which it was decided; the reuse delay of what it reclaims counts from here. */
+  readonly servingMs: number
+  /** Wall clock, for people; nothing is decided by it. */
+  readonly wallMs: number
+  readonly events: readonly Event[]
+}
+
+/**
+ * About how many bytes an entry takes in memory and on disk. Bounds that are stated in bytes (undurable work, the ring)
+ * are counted with it, so that nobody has to encode an entry to know whether there is room for it.
+ */
+export function weigh(entry: Entry): number {
+  let bytes = 128
+  for (const event of entry.events) {
+    bytes += 96 + event.set.token.length
+    if ('runs' in event) bytes += event.runs.length * 8
+    if (event.kind === 'DATA' && event.data !== null) bytes += event.data.length
+  }
+  return bytes
+}

@@ -1,0 +1,107 @@
+import { NO_SPID } from './ids.ts'
+
+/**
+ * What is known of each id, as columns of numbers in pages of 4,096 ids: 36 bytes an id, no garbage, and a copy of the
+ * whole table costs a copy of the page list. `freeze` hands such a copy to a snapshot and leaves its pages to it; the
+ * writer copies a page at its first change after that, so that neither the store's snapshot nor a subscriber's stops it.
+ * A page that no id was ever allocated from does not exist.
+ *
+ * A column serves an allocated id and a free one in turn:
+ *
+ *   column   allocated                        free
+ *   setId    its set                          0
+ *   since    its generation                   the revision of its RECLAIM; 0: never used
+ *   bound    its bind_revision, 0 unbound     the serving time of its RECLAIM, ms
+ *   spid     its SPID or NO_SPID              NO_SPID
+ *   next     neighbours on its set's list     neighbours on the list of resting ids
+ *   prev     (id-list.ts; 0 ends a list)      (0 when it does not rest)
+ */
+export const PAGE_IDS = 4096
+const PAGE_SHIFT = 12
+const PAGE_MASK = PAGE_IDS - 1
+
+export interface IdPage {
+  /** The table's epoch when this page was made; an older one is shared with a snapshot and must not be written. */
+  readonly epoch: number
+  readonly setId: Float64Array
+  readonly since: Float64Array
+  readonly bound: Float64Array
+  readonly spid: Uint32Array
+  readonly next: Uint32Array
+  readonly prev: Uint32Array
+  /** By id: the devices that bind it, where they are not just the unnamed one. The lists are replaced, never changed. */
+  readonly devices: Map<number, readonly string[]>
+  /** By id: its private data. The bytes are never changed. */
+  readonly data: Map<number, Uint8Array>
+}
+
+export interface FrozenIds {
+  readonly pages: readonly (IdPage | undefined)[]
+}
+
+export interface IdTable {
+  readonly pages: (IdPage | undefined)[]
+  epoch: number
+}
+
+export function createIdTable(capacity: number): IdTable {
+  return { pages: new Array<IdPage | undefined>(Math.ceil(capacity / PAGE_IDS)).fill(undefined), epoch: 0 }
+}
+
+/** The table as it is now, for a reader that takes its time. */
+export function freezeIds(table: IdTable): FrozenIds {
+  table.epoch += 1
+  return { pages: table.pages.slice() }
+}
+
+export function pageNumber(id: number): number {
+  return id >>> PAGE_SHIFT
+}
+
+/** The place of an id in its page. */
+export function slotOf(id: number): number {
+  return id & PAGE_MASK
+}
+
+/** The page of an id, to read; undefined when nothing of it was ever used. */
+export function pageOf(table: FrozenIds, id: number): IdPage | undefined {
+  return table.pages[id >>> PAGE_SHIFT]
+}
+
+/** The page of an id, to write: made or copied if need be. */
+export function ownPageOf(table: IdTable, id: number): IdPage {
+  const number = id >>> PAGE_SHIFT
+  const page = table.pages[number]
+  if (page !== undefined && page.epoch === table.epoch) return page
+  const own = page === undefined ? emptyPage(table.epoch) : copyPage(page, table.epoch)
+  table.pages[number] = own
+  return own
+}
+
+export function emptyPage(epoch: number): IdPage {
+  return {
+    epoch,
+    setId: new Float64Array(PAGE_IDS),
+    since: new Float64Array(PAGE_IDS),
+    bound: new Float64Array(PAGE_IDS),
+    spid: new Uint32Array(PAGE_IDS).fill(NO_SPID),
+    next: new Uint32Array(PAGE_IDS),
+    prev: new Uint32Array(PAGE_IDS),
+    devices: new Map(),
+    data: new Map(),
+  }
+}
+
+function copyPage(page: IdPage, epoch: number): IdPage {
+  return {
+    epoch,
+    setId: page.setId.slice(),
+    since: page.since.slice(),
+    bound: page.bound.slice(),
+    spid: page.spid.slice(),
+    next: page.next.slice(),
+    prev: page.prev.slice(),
+    devices: new Map(page.devices),
+    data: new Map(page.data),
+  }
+}

@@ -1,0 +1,128 @@
+import { type Failure, fail, isFailure } from './failure.ts'
+import { nextOf } from './id-list.ts'
+import { asSpid, NO_SET, type Revision, type SetId, type Spid } from './ids.ts'
+import { findOwnId, ioasidNotFound, setNotFound } from './lookup.ts'
+import { findId, type SetRecord, type State, unreserved } from './state.ts'
+import { type IoasidView, type SetView, viewIoasid, viewSet } from './view.ts'
+
+/** The reads: contract section 4. Each costs the same at any size, a page of a list as much as it holds. */
+
+/** A set named by its token, or by a handle that was decoded to its number (NO_SET where it names none). */
+export type SetRef = { readonly setId: SetId } | { readonly token: string }
+
+/** The live set of a token or a number. An anonymous set has no token to be found by. */
+export function resolveSet(state: State, ref: SetRef): SetRecord | undefined {
+  if ('setId' in ref) return state.sets.get(ref.setId)
+  const setId = state.setsByToken.get(ref.token)
+  return setId === undefined ? undefined : state.sets.get(setId)
+}
+
+export function getSet(state: State, ref: SetRef): SetView | Failure {
+  const set = resolveSet(state, ref)
+  return set === undefined ? setNotFound() : viewSet(set)
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  /** Whether more may follow. */
+  readonly more: boolean
+}
+
+/** Live sets by number, those after `after` whose token begins with the prefix; anonymous ones only with an empty prefix. */
+export function listSets(state: State, prefix: string, after: SetId, limit: number): Page<SetView> {
+  const items: SetView[] = []
+  // The map is in the order of creation, so of numbers: a deletion never reorders it.
+  for (const set of state.sets.values()) {
+    if (set.setId <= after || !set.token.startsWith(prefix)) continue
+    if (items.length === limit) return { items, more: true }
+    items.push(viewSet(set))
+  }
+  return { items, more: false }
+}
+
+/** With a set (presented by its handle), the id must be that set's. */
+export function getIoasid(state: State, ioasid: number, presented: SetId | undefined): IoasidView | Failure {
+  if (presented !== undefined && !state.sets.has(presented)) return setNotFound()
+  const record = presented === undefined ? findId(state.table, ioasid) : findOwnId(state, presented, ioasid)
+  if (record === undefined) return ioasidNotFound(ioasid)
+  if (isFailure(record)) return record
+  return viewIoasid(ioasid, record, tokenOf(state, record.setId))
+}
+
+export function findBySpid(state: State, ref: SetRef, spid: Spid, leased: boolean): IoasidView | Failure {
+  const set = resolveSet(state, ref)
+  if (set === undefined) return setNotFound()
+  const ioasid = state.spids.get(set.setId)?.get(spid)
+  const record = ioasid === undefined ? undefined : findId(state.table, ioasid)
+  if (ioasid === undefined || record === undefined) {
+    const message = `Set ${set.setId} has no IOASID with SPID ${spid}.`
+    return fail('SPID_NOT_FOUND', message, { set_id: set.setId, spid: asSpid(spid) })
+  }
+  // Nothing grants a lease yet, so no handle names one.
+  if (leased) return fail('LEASE_NOT_FOUND', 'No such lease.')
+  return viewIoasid(ioasid, record, set.token)
+}
+
+/** Where a page of ids ends: the order is that of (generation, ioasid), which no later change disturbs. */
+export interface IdCursor {
+  readonly generation: number
+  readonly ioasid: number
+}
+
+export const BEFORE_ALL: IdCursor = { generation: 0, ioasid: 0 }
+
+export function listIoasids(state: State, ref: SetRef, after: IdCursor, limit: number): Page<IoasidView> | Failure {
+  const set = resolveSet(state, ref)
+  if (set === undefined) return setNotFound()
+  const items: IoasidView[] = []
+  for (let id = firstAfter(state, set, after); id !== 0; id = nextOf(state.table, id)) {
+    const record = findId(state.table, id)
+    if (record === undefined) throw new Error(`IOASID ${id} is on the list of set ${set.setId} but not allocated`)
+    if (items.length === limit) return { items, more: true }
+    items.push(viewIoasid(id, record, set.token))
+  }
+  return { items, more: false }
+}
+
+/** Straight on from where the last page ended; only if that id was freed meanwhile, the list is searched for its place. */
+function firstAfter(state: State, set: SetRecord, { generation, ioasid }: IdCursor): number {
+  const last = findId(state.table, ioasid)
+  if (last?.setId === set.setId && last.generation === generation) return nextOf(state.table, ioasid)
+  let id = set.ids.first
+  for (; id !== 0; id = nextOf(state.table, id)) {
+    const since = findId(state.table, id)?.generation ?? 0
+    if (since > generation || (since === generation && id > ioasid)) break
+  }
+  return id
+}
+
+export interface Status {
+  readonly capacity: number
+  readonly reserved: number
+  readonly available: number
+  readonly sets: number
+  readonly allocated: number
+  readonly resting: number
+  readonly revision: Revision
+}
+
+export function status(state: State): Status {
+  return {
+    capacity: state.config.capacity,
+    reserved: state.reservedByQuotas,
+    available: unreserved(state),
+    sets: state.sets.size,
+    allocated: state.allocated,
+    resting: state.resting.count,
+    revision: state.revision,
+  }
+}
+
+/** Whether a handle's set lives, or ended at a revision that the log still holds. */
+export function isKnownSet(state: State, setId: SetId): boolean {
+  return setId !== NO_SET && (state.sets.has(setId) || state.endedSets.revisions.has(setId))
+}
+
+function tokenOf(state: State, setId: SetId): string {
+  return state.sets.get(setId)?.token ?? ''
+}

@@ -1,0 +1,180 @@
+import { createEndedSets, type EndedSets } from './ended-sets.ts'
+import { append, EMPTY_LIST } from './id-list.ts'
+import { createIdTable, type IdPage, type IdTable, ownPageOf, PAGE_IDS, pageOf, slotOf } from './id-pages.ts'
+import { createIdSpace, type IdSpace } from './id-space.ts'
+import { asRevision, asSetId, NO_SPID, type Revision, type SetId } from './ids.ts'
+import { isReserved, type SetRecord, type SpaceConfig, type State } from './state.ts'
+
+/**
+ * What a snapshot holds: all of a state that cannot be computed from the rest. A state that is made of it takes it over,
+ * pages and maps: a base must share neither with anything else, a frozen view for example.
+ */
+export interface Base {
+  readonly revision: Revision
+  readonly lastSetId: SetId
+  readonly servingMs: number
+  readonly sets: Map<SetId, SetRecord>
+  readonly endedSets: EndedSets
+  readonly table: IdTable
+}
+
+/** A configuration that the data contradict: a daemon must not start on it. */
+export interface Contradiction {
+  readonly contradiction: string
+}
+
+export function emptyBase(capacity: number): Base {
+  return {
+    revision: asRevision(0),
+    lastSetId: asSetId(0),
+    servingMs: 0,
+    sets: new Map(),
+    endedSets: createEndedSets(),
+    table: createIdTable(capacity),
+  }
+}
+
+/** The space before its first change. The configuration was checked, so there is nothing for it to contradict. */
+export function createState(config: SpaceConfig): State {
+  const state = reindex(emptyBase(config.capacity), config)
+  if ('contradiction' in state) throw new Error(state.contradiction)
+  return state
+}
+
+/**
+ * A state to replay a log into, before it is known what the log ends with: an id that the present configuration reserves,
+ * or that is beyond its capacity, may have lived and gone. So it forbids nothing and keeps no free ids. It is no state to
+ * decide on; `reindex` makes one of it when the log has ended.
+ */
+export function createReplay(base: Base): State {
+  const state = index(base, ANYTHING_GOES)
+  if ('contradiction' in state) throw new Error(state.contradiction)
+  return state
+}
+
+/** The largest capacity that can be configured. */
+const WIDEST = 2 ** 24
+
+const ANYTHING_GOES: SpaceConfig = {
+  capacity: WIDEST,
+  reserved: [],
+  policy: 'lowest',
+  reuseDelayMs: 0,
+  maxSets: Infinity,
+  maxPrivateData: Infinity,
+  maxDevicesPerId: Infinity,
+}
+
+const UNTRACKED: IdSpace = {
+  capacity: WIDEST,
+  available: 0,
+  isAvailable: () => true,
+  find: () => [],
+  take: () => undefined,
+  give: () => undefined,
+}
+
+/**
+ * Makes a state of what a snapshot holds, or of what a replay ended with: everything else is computed, under a
+ * configuration that may differ from the one that it was written under.
+ */
+export function reindex(base: Base, config: SpaceConfig): State | Contradiction {
+  const state = index(base, config)
+  if ('contradiction' in state) return state
+  startSpace(state)
+  const claimed = state.reservedByQuotas + state.unreservedUse
+  if (claimed > state.usable) {
+    return { contradiction: `sets have reserved or taken ${claimed} ids, but only ${state.usable} may be handed out` }
+  }
+  return state
+}
+
+function index(base: Base, config: SpaceConfig): State | Contradiction {
+  const { revision, lastSetId, servingMs, sets, endedSets } = base
+  const table = createIdTable(config.capacity)
+  const state: State = {
+    config,
+    revision,
+    lastSetId,
+    servingMs,
+    sets,
+    endedSets,
+    table,
+    setsByToken: new Map(),
+    spids: new Map(),
+    space: UNTRACKED,
+    resting: EMPTY_LIST,
+    usable: 0,
+    reservedByQuotas: 0,
+    unreservedUse: 0,
+    allocated: 0,
+    privateDataBytes: 0,
+  }
+  for (const set of sets.values()) indexSet(state, set)
+  for (const [number, page] of base.table.pages.entries()) {
+    if (page === undefined) continue
+    const contradiction = indexPage(state, page, number * PAGE_IDS)
+    if (contradiction !== undefined) return contradiction
+    // A page beyond the capacity stays, too: what rests there rests on when the capacity grows again.
+    table.pages[number] = page
+  }
+  return state
+}
+
+function indexSet(state: State, set: SetRecord): void {
+  if (set.token !== '') state.setsByToken.set(set.token, set.setId)
+  state.reservedByQuotas += set.quota
+  if (set.quota === 0) state.unreservedUse += set.ids.count
+  state.allocated += set.ids.count
+}
+
+function indexPage(state: State, page: IdPage, base: number): Contradiction | undefined {
+  for (let slot = 0; slot < PAGE_IDS; slot++) {
+    const setId = asSetId(page.setId[slot] ?? 0)
+    if (setId === 0) continue
+    const id = base + slot
+    if (isReserved(state.config, id)) {
+      const where = id < state.config.capacity ? 'reserved' : `beyond the capacity of ${state.config.capacity}`
+      return { contradiction: `IOASID ${id} is ${where}, but set ${setId} has it` }
+    }
+    const spid = page.spid[slot] ?? NO_SPID
+    if (spid === NO_SPID) continue
+    const spids = state.spids.get(setId)
+    if (spids === undefined) state.spids.set(setId, new Map([[spid, id]]))
+    else spids.set(spid, id)
+  }
+  for (const data of page.data.values()) state.privateDataBytes += data.length
+  return undefined
+}
+
+/** Sorts the ids that no set has: those that rest go on the list of resting ids, the others into the space. */
+function startSpace(state: State): void {
+  const { config, table } = state
+  const resting: { readonly id: number; readonly since: number }[] = []
+  state.space = createIdSpace(config.policy, config.capacity, (id) => {
+    if (isReserved(config, id)) return undefined
+    state.usable += 1
+    const page = pageOf(table, id)
+    if (page === undefined) return 0
+    const slot = slotOf(id)
+    if (page.setId[slot] !== 0) return undefined
+    const since = page.since[slot] ?? 0
+    const ripeAtMs = (page.bound[slot] ?? 0) + config.reuseDelayMs
+    if (since === 0 || config.reuseDelayMs === 0 || ripeAtMs <= state.servingMs) {
+      forgetNeighbours(table, id)
+      return since
+    }
+    resting.push({ id, since })
+    return undefined
+  })
+  resting.sort((a, b) => a.since - b.since || a.id - b.id)
+  state.resting = EMPTY_LIST
+  for (const { id } of resting) state.resting = append(table, state.resting, id)
+}
+
+/** It may have rested when the snapshot was written. */
+function forgetNeighbours(table: IdTable, id: number): void {
+  const page = ownPageOf(table, id)
+  page.next[slotOf(id)] = 0
+  page.prev[slotOf(id)] = 0
+}

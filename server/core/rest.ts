@@ -1,0 +1,76 @@
+import { append, nextOf, remove } from './id-list.ts'
+import { ownPageOf, pageOf, slotOf } from './id-pages.ts'
+import type { State } from './state.ts'
+
+/**
+ * The reuse delay. A reclaimed id goes to the end of the list of resting ids, and back to the space when its time has
+ * passed: the delay is the same for all, so the list is in the order of ripening and only its head is looked at.
+ */
+
+/** Gives ids back to the space after RECLAIM: at once, or to rest first. */
+export function startRest(
+  state: State,
+  first: number,
+  count: number,
+  reclaimRevision: number,
+  servingMs: number,
+): void {
+  for (let id = first; id < first + count; id++) {
+    const page = ownPageOf(state.table, id)
+    page.since[slotOf(id)] = reclaimRevision
+    page.bound[slotOf(id)] = servingMs
+    if (state.config.reuseDelayMs > 0) state.resting = append(state.table, state.resting, id)
+  }
+  if (state.config.reuseDelayMs === 0) state.space.give(first, count, reclaimRevision)
+}
+
+/**
+ * Lets serving time pass: ids that have rested may be handed out. The one change that is no event: it follows from the
+ * events and the clock, and a replay under another --reuse-delay may do it at another time.
+ */
+export function ripen(state: State, servingMs: number): void {
+  if (servingMs > state.servingMs) state.servingMs = servingMs
+  for (let first = state.resting.first; first !== 0 && isRipe(state, first); first = state.resting.first) {
+    const since = sinceOf(state, first)
+    let count = 0
+    // What was reclaimed together ripens together, a million ids as one run.
+    do {
+      state.resting = remove(state.table, state.resting, first + count)
+      count += 1
+    } while (state.resting.first === first + count && sinceOf(state, first + count) === since)
+    state.space.give(first, count, since)
+  }
+}
+
+/** Ids in the range that rest, and how long until `wanted` of them have; undefined when not that many rest. */
+export function restingIn(
+  state: State,
+  min: number,
+  max: number,
+  wanted: number,
+): { readonly resting: number; readonly retryAfterMs: number } | undefined {
+  const isWhole = min <= 1 && max >= state.config.capacity - 1
+  let resting = 0
+  let retryAfterMs = 0
+  for (let id = state.resting.first; id !== 0; id = nextOf(state.table, id)) {
+    if (id < min || id > max) continue
+    resting += 1
+    if (resting !== wanted) continue
+    retryAfterMs = Math.max(1, Math.ceil(ripeAtMs(state, id) - state.servingMs))
+    // Who does not ask for a range is not worth a walk over all that rests: all of it counts.
+    if (isWhole) return { resting: state.resting.count, retryAfterMs }
+  }
+  return resting < wanted ? undefined : { resting, retryAfterMs }
+}
+
+function isRipe(state: State, id: number): boolean {
+  return ripeAtMs(state, id) <= state.servingMs
+}
+
+function sinceOf(state: State, id: number): number {
+  return pageOf(state.table, id)?.since[slotOf(id)] ?? 0
+}
+
+function ripeAtMs(state: State, id: number): number {
+  return (pageOf(state.table, id)?.bound[slotOf(id)] ?? 0) + state.config.reuseDelayMs
+}

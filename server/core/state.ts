@@ -1,0 +1,124 @@
+import { type EndedSets, type FrozenEndedSets, freezeEndedSets } from './ended-sets.ts'
+import type { IdList } from './id-list.ts'
+import { type FrozenIds, freezeIds, type IdPage, type IdTable, pageOf, slotOf } from './id-pages.ts'
+import type { IdSpace, Policy } from './id-space.ts'
+import { asRevision, asSetId, type Revision, type SetId } from './ids.ts'
+
+/** What an operator chose of the space. Not part of the history: it may differ at every start (reindex.ts). */
+export interface SpaceConfig {
+  /** Ids 0 … capacity-1. 2 … 16,777,216. */
+  readonly capacity: number
+  /** Inclusive ranges that are never handed out; id 0 is among them always. */
+  readonly reserved: readonly (readonly [first: number, last: number])[]
+  readonly policy: Policy
+  /** How long an id rests after RECLAIM, in serving time. */
+  readonly reuseDelayMs: number
+  readonly maxSets: number
+  /** Private data of all ids together, bytes. */
+  readonly maxPrivateData: number
+  readonly maxDevicesPerId: number
+}
+
+/** A set. Replaced, never changed: a frozen view keeps the record that it saw. */
+export interface SetRecord {
+  readonly setId: SetId
+  readonly token: string
+  /** 0: none of its own. */
+  readonly quota: number
+  readonly ids: IdList
+  readonly bound: number
+  readonly createRevision: Revision
+}
+
+/**
+ * The whole space. Read by decide.ts and query.ts, changed by evolve.ts alone. What can be computed from the table and
+ * the sets (the maps, the id space, the list of resting ids) is an index: a snapshot does not hold it (reindex.ts).
+ */
+export interface State {
+  readonly config: SpaceConfig
+  revision: Revision
+  lastSetId: SetId
+  /** The serving time of the newest entry or ripening, ms. */
+  servingMs: number
+  readonly sets: Map<SetId, SetRecord>
+  readonly endedSets: EndedSets
+  readonly table: IdTable
+
+  readonly setsByToken: Map<string, SetId>
+  /** By set: its SPIDs. A set without one has no map. */
+  readonly spids: Map<SetId, Map<number, number>>
+  space: IdSpace
+  resting: IdList
+  /** Ids that configuration leaves to hand out at all. */
+  usable: number
+  /** Sum of all quotas. */
+  reservedByQuotas: number
+  /** Ids of sets without a quota. */
+  unreservedUse: number
+  allocated: number
+  privateDataBytes: number
+}
+
+export function isReserved(config: SpaceConfig, id: number): boolean {
+  return id === 0 || id >= config.capacity || config.reserved.some(([first, last]) => first <= id && id <= last)
+}
+
+/** The largest quota that CreateSet would grant: what neither a quota has reserved nor a set without one has taken. */
+export function unreserved(state: State): number {
+  return state.usable - state.reservedByQuotas - state.unreservedUse
+}
+
+/** The space at one revision, for a reader that takes its time while the writer goes on. */
+export interface FrozenState {
+  readonly revision: Revision
+  readonly lastSetId: SetId
+  readonly servingMs: number
+  readonly sets: readonly SetRecord[]
+  readonly endedSets: FrozenEndedSets
+  readonly table: FrozenIds
+}
+
+export function freeze(state: State): FrozenState {
+  return {
+    revision: state.revision,
+    lastSetId: state.lastSetId,
+    servingMs: state.servingMs,
+    sets: [...state.sets.values()],
+    endedSets: freezeEndedSets(state.endedSets),
+    table: freezeIds(state.table),
+  }
+}
+
+/** One id as the rules see it: the columns of an allocated id. */
+export interface IdRecord {
+  readonly setId: SetId
+  readonly generation: Revision
+  readonly spid: number
+  readonly bindRevision: Revision
+  readonly devices: readonly string[]
+  readonly data: Uint8Array | undefined
+}
+
+/** The devices of an id that only the unnamed one binds: by far the most common, and not stored. */
+const UNNAMED: readonly string[] = ['']
+const NO_DEVICES: readonly string[] = []
+
+export function readId(page: IdPage, id: number): IdRecord {
+  const slot = slotOf(id)
+  const bindRevision = page.bound[slot] ?? 0
+  return {
+    setId: asSetId(page.setId[slot] ?? 0),
+    generation: asRevision(page.since[slot] ?? 0),
+    spid: page.spid[slot] ?? 0,
+    bindRevision: asRevision(bindRevision),
+    devices: page.devices.get(id) ?? (bindRevision === 0 ? NO_DEVICES : UNNAMED),
+    data: page.data.get(id),
+  }
+}
+
+/** The id if it is allocated; undefined if it is free, reserved or beyond the space. */
+export function findId(table: FrozenIds, id: number): IdRecord | undefined {
+  const page = pageOf(table, id)
+  if (page === undefined || page.setId[slotOf(id)] === 0) return undefined
+  return readId(page, id)
+}

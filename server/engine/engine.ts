@@ -1,0 +1,129 @@
+import type { Command } from '../core/command.ts'
+import type { Failure } from '../core/failure.ts'
+import type { Revision } from '../core/ids.ts'
+import { type Status, status } from '../core/query.ts'
+import type { Contradiction } from '../core/reindex.ts'
+import type { SpaceConfig, State } from '../core/state.ts'
+import type { Store } from '../store/store.ts'
+import type { AnswerLimits } from './answers.ts'
+import { type Clock, createServingClock } from './clock.ts'
+import { createFeed } from './feed.ts'
+import { createHandles, type Handles } from './handles.ts'
+import { openSpace } from './open-space.ts'
+import { createSequencer, type Outcome, type Request, storeFailed } from './sequencer.ts'
+import { createSubscribe, type Opened, type SubscribeLimits, type SubscribeRequest } from './subscribe.ts'
+import { startUpkeep } from './upkeep.ts'
+
+/** The space, served: what rpc/ calls. Everything that it answers is durable. */
+export interface Engine {
+  readonly spaceId: string
+  readonly capacity: number
+  readonly handles: Handles
+  /** Carries out a change. With a request: exactly once. */
+  submit(command: Command, request: Request | undefined): Promise<Outcome>
+  read<Value>(query: (state: State) => Value): Promise<Value | Failure>
+  subscribe(request: SubscribeRequest): Promise<Opened | Failure>
+  status(): Promise<EngineStatus | Failure>
+  /** Refuses new work and ends every subscription with a failure; resolves when all that was decided is durable. */
+  drain(failure: Failure): Promise<void>
+}
+
+export interface EngineStatus extends Status {
+  readonly spaceId: string
+  readonly store: Store['kind']
+  readonly subscriptions: number
+  readonly compactRevision: Revision
+  readonly requestWindowMs: number
+}
+
+export interface EngineOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly space: SpaceConfig
+  readonly limits: AnswerLimits & SubscribeLimits & EngineLimits
+  /** Called once: the store failed, or the core broke. The process must not go on serving. */
+  readonly onFailure: (cause: unknown) => void
+}
+
+export interface EngineLimits {
+  readonly leaseGraceMs: number
+  readonly historyRevisions: number
+  readonly historyBytes: number
+  readonly snapshotEvery: number
+  readonly maxUndurableBytes: number
+  readonly ringBytes: number
+  readonly maxQueuedBytes: number
+}
+
+/** The longest time between two beats: with a late timer it is still less than the second that counts, and is kept. */
+const MAX_BEAT_MS = 500
+
+export async function startEngine(options: EngineOptions): Promise<Engine | Contradiction> {
+  const { store, clock, space, limits } = options
+  const opened = await openSpace(store, space, limits)
+  if ('contradiction' in opened) return opened
+  const { state, answers, spaceId, handleKey } = opened
+
+  const feed = createFeed({
+    store,
+    clock,
+    start: state.revision,
+    ringBytes: limits.ringBytes,
+    maxQueuedBytes: limits.maxQueuedBytes,
+    compactRevision: () => upkeep.compactRevision,
+  })
+  const sequencer = createSequencer({
+    store,
+    state,
+    answers,
+    clock,
+    serving: createServingClock(clock, state.servingMs),
+    maxUndurableBytes: limits.maxUndurableBytes,
+    publish: feed.publish,
+    onFailure: (cause) => {
+      void upkeep.stop()
+      feed.endAll(storeFailed())
+      options.onFailure(cause)
+    },
+  })
+  const upkeep = startUpkeep({
+    ...limits,
+    store,
+    sequencer,
+    clock,
+    compactRevision: opened.compactRevision,
+    beatMs: Math.min(limits.leaseGraceMs / 2, MAX_BEAT_MS),
+    onFailure: sequencer.stop,
+  })
+  const subscribe = createSubscribe(feed, limits)
+
+  return {
+    spaceId,
+    capacity: space.capacity,
+    handles: createHandles(handleKey),
+    submit: sequencer.submit,
+    read: sequencer.read,
+    subscribe: async (request) => {
+      const result = await sequencer.read(({ revision }) => {
+        return subscribe(state, { spaceId, revision, compactRevision: upkeep.compactRevision }, request)
+      })
+      return result
+    },
+    status: () =>
+      sequencer.read((current) => ({
+        ...status(current),
+        spaceId,
+        store: store.kind,
+        subscriptions: feed.subscriptions,
+        compactRevision: upkeep.compactRevision,
+        requestWindowMs: sequencer.answersReachMs,
+      })),
+    drain: async (failure) => {
+      feed.endAll(failure)
+      // No beat after this: it would write behind the last batch, to a store that is closed then.
+      const tidied = upkeep.stop()
+      await sequencer.drain()
+      await tidied
+    },
+  }
+}

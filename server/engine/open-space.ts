@@ -1,0 +1,46 @@
+import { forgetEndedSets } from '../core/ended-sets.ts'
+import { evolve } from '../core/evolve.ts'
+import type { Revision } from '../core/ids.ts'
+import { type Contradiction, createReplay, emptyBase, reindex } from '../core/reindex.ts'
+import { ripen } from '../core/rest.ts'
+import type { SpaceConfig, State } from '../core/state.ts'
+import type { Mark, Store } from '../store/store.ts'
+import { type AnswerLimits, type Answers, createAnswers, isAnswerMark } from './answers.ts'
+
+/** The mark that is no answer. */
+export const CLOCK_MARK = 'clock'
+
+export function numberMark(key: string, value: number): Mark {
+  return { key, value: Buffer.from(String(value)) }
+}
+
+export interface OpenSpace {
+  readonly state: State
+  readonly answers: Answers
+  readonly spaceId: string
+  readonly handleKey: Uint8Array
+  readonly compactRevision: Revision
+}
+
+/** Restart = newest snapshot + the entries after it, brought under today's configuration. */
+export async function openSpace(
+  store: Store,
+  config: SpaceConfig,
+  limits: AnswerLimits,
+): Promise<OpenSpace | Contradiction> {
+  const { base, entries, marks, spaceId, handleKey, compactRevision } = await store.load()
+  const answers = createAnswers(limits)
+  let servingMs = 0
+  for await (const mark of marks) {
+    if (isAnswerMark(mark.key)) answers.restore(mark)
+    else if (mark.key === CLOCK_MARK) servingMs = Number(Buffer.from(mark.value).toString())
+  }
+
+  const replay = createReplay(base ?? emptyBase(config.capacity))
+  for await (const entry of entries) evolve(replay, entry)
+  forgetEndedSets(replay.endedSets, compactRevision)
+  ripen(replay, servingMs)
+
+  const state = reindex(replay, config)
+  return 'contradiction' in state ? state : { state, answers, spaceId, handleKey, compactRevision }
+}

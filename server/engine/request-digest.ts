@@ -1,0 +1,18 @@
+import { createHash } from 'node:crypto'
+import type { Command } from '../core/command.ts'
+
+/** A caller's request_id as 16 bytes of a digest, in base64: two callers never meet in it, and none is too long. */
+export type RequestKey = string
+
+export function requestKey(caller: string, requestId: string): RequestKey {
+  return digest(`${caller}\0${requestId}`)
+}
+
+/** What a command means, whichever way it came: two that mean the same are equal, field by field. */
+export function meaningOf(command: Command): string {
+  return digest(JSON.stringify(command))
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest().toString('base64url', 0, 16)
+}

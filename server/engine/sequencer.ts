@@ -1,0 +1,244 @@
+import type { Answer, Command } from '../core/command.ts'
+import { decide } from '../core/decide.ts'
+import { type Entry, type Event, weigh } from '../core/event.ts'
+import { evolve } from '../core/evolve.ts'
+import { type Failure, fail, isFailure } from '../core/failure.ts'
+import { asRevision, type Revision } from '../core/ids.ts'
+import { ripen } from '../core/rest.ts'
+import type { State } from '../core/state.ts'
+import type { MarkChange, Store } from '../store/store.ts'
+import { type Answers, readAnswer } from './answers.ts'
+import type { Clock, ServingClock } from './clock.ts'
+import { meaningOf, type RequestKey } from './request-digest.ts'
+
+/**
+ * The one writer. A command is decided and evolved at once, in the order of arrival, and is ahead of the disk then; what
+ * is decided while a batch is being written is the next batch (group commit). Nothing that was decided ahead of the disk
+ * leaves before its batch is durable: no answer, no refusal, no read, no event (contract 2.3). There is no undo. An append
+ * that fails ends this process's right to serve.
+ */
+export interface Sequencer {
+  submit(command: Command, request: Request | undefined): Promise<Outcome>
+  /** The query sees the state at once and may take something of it along; its answer waits for the disk. */
+  read<Value>(query: (state: State) => Value): Promise<Value | Failure>
+  /** Writes a mark with the next batch. */
+  mark(change: MarkChange): void
+  /** Lets go of answers whose time is over, with the next batch. */
+  forgetAnswers(): void
+  /** Refuses what comes from now on with DRAINING; resolves when everything that was decided is durable. */
+  drain(): Promise<void>
+  /** The store failed in somebody else's hands: nothing is served any more. */
+  stop(cause: unknown): void
+  readonly state: State
+  readonly servingMs: number
+  /** How far back answers by request_id reach, ms. */
+  readonly answersReachMs: number
+  /** Whether something counts serving time, so that it must be kept on disk. */
+  readonly isWaiting: boolean
+}
+
+export interface Request {
+  readonly key: RequestKey
+  /** As the caller wrote it, for the refusal of one that means something else. */
+  readonly requestId: string
+}
+
+export type Outcome = { readonly answer: Answer; readonly revision: Revision } | Failure
+
+export interface SequencerOptions {
+  readonly store: Store
+  readonly state: State
+  readonly answers: Answers
+  readonly clock: Clock
+  readonly serving: ServingClock
+  /** What is decided but not durable is bounded; above it the answer is OVERLOADED at once. */
+  readonly maxUndurableBytes: number
+  /** Called in order with what has become durable, before anybody is answered. */
+  readonly publish: (entries: readonly Entry[]) => void
+  /** Called once when the store failed or the core broke. Nothing is served after it. */
+  readonly onFailure: (cause: unknown) => void
+}
+
+interface OpenBatch {
+  readonly entries: Entry[]
+  readonly marks: MarkChange[]
+  bytes: number
+  /** Resolves to undefined when the batch is durable, to a failure when it will not be known to be. */
+  readonly durable: Promise<Failure | undefined>
+  readonly settle: (failure: Failure | undefined) => void
+}
+
+export function createSequencer(options: SequencerOptions): Sequencer {
+  const { store, state, answers, clock, serving, maxUndurableBytes, publish, onFailure } = options
+  let open = createBatch()
+  let writing: OpenBatch | undefined
+  let scheduled = false
+  let refusal: Failure | undefined
+
+  const hasFailed = () => refusal?.reason === 'STORE_FAILED'
+
+  /** What must be durable before anything that is decided now may be told. */
+  const settled = (): Promise<Failure | undefined> | undefined => {
+    if (refusal !== undefined && hasFailed()) return Promise.resolve(refusal)
+    if (open.entries.length + open.marks.length > 0) return open.durable
+    return writing?.durable
+  }
+
+  const schedule = () => {
+    if (scheduled || writing !== undefined || hasFailed()) return
+    scheduled = true
+    // Not at once: the calls that arrived together are written together.
+    clock.soon(() => void write())
+  }
+
+  const write = async () => {
+    scheduled = false
+    // The core may break between two batches, or while one is being written: then nothing more is written or told.
+    while (open.entries.length + open.marks.length > 0 && !hasFailed()) {
+      const batch = open
+      writing = batch
+      open = createBatch()
+      try {
+        await store.append(batch)
+        if (hasFailed()) return
+        // Told in this order: who is answered may read the stream and must find the change in it.
+        publish(batch.entries)
+      } catch (cause) {
+        return stop(cause)
+      }
+      batch.settle(undefined)
+    }
+    writing = undefined
+  }
+
+  const stop = (cause: unknown) => {
+    if (hasFailed()) return
+    refusal = storeFailed()
+    writing?.settle(refusal)
+    open.settle(refusal)
+    onFailure(cause)
+  }
+
+  /** The state may be half changed by what throws: nothing that follows from it may be written or told. */
+  const orStop = (change: () => void) => {
+    try {
+      change()
+    } catch (cause) {
+      stop(cause)
+      throw cause
+    }
+  }
+
+  const tick = () => {
+    const servingMs = Math.max(state.servingMs, serving.nowMs())
+    orStop(() => ripen(state, servingMs))
+    return servingMs
+  }
+
+  const commit = (events: readonly Event[], servingMs: number): Revision => {
+    const entry: Entry = { revision: asRevision(state.revision + 1), servingMs, wallMs: clock.wallMs(), events }
+    orStop(() => evolve(state, entry))
+    open.entries.push(entry)
+    open.bytes += weigh(entry)
+    return entry.revision
+  }
+
+  const keep = (change: MarkChange) => {
+    open.marks.push(change)
+    open.bytes += weighMark(change)
+  }
+
+  const submit = async (command: Command, request: Request | undefined): Promise<Outcome> => {
+    if (refusal !== undefined) return refusal
+    if (open.bytes + (writing?.bytes ?? 0) > maxUndurableBytes) return overloaded()
+    const servingMs = tick()
+    const place = request === undefined ? undefined : answers.find(request.key, servingMs)
+    if (request !== undefined && place !== undefined) return repeat(command, request, place)
+
+    const decision = decide(state, command)
+    if (isFailure(decision)) return (await settled()) ?? decision
+    const { events, answer } = decision
+    const revision = events.length > 0 ? commit(events, servingMs) : state.revision
+    if (request !== undefined) {
+      const remembered = { meaning: meaningOf(command), servingMs, revision, answer }
+      for (const change of answers.remember(request.key, remembered)) keep(change)
+    }
+    schedule()
+    return (await settled()) ?? { answer, revision }
+  }
+
+  /** The same request_id again: the first one's answer, which may be on its way to the disk still. */
+  const repeat = async (command: Command, request: Request, place: string): Promise<Outcome> => {
+    const failure = await settled()
+    if (failure !== undefined) return failure
+    const value = await store.readMark(place)
+    // Let go of between the look and the read: then this is a new request, as it would have been a moment later.
+    if (value === undefined) return submit(command, request)
+    const { meaning, revision, answer } = readAnswer(value)
+    if (meaning === meaningOf(command)) return { answer, revision }
+    const message = 'This request_id was used for another request.'
+    return fail('REQUEST_ID_REUSED', message, { request_id: request.requestId })
+  }
+
+  return {
+    state,
+    submit,
+    read: async (query) => {
+      if (refusal !== undefined) return refusal
+      tick()
+      const value = query(state)
+      return (await settled()) ?? value
+    },
+    mark: (change) => {
+      keep(change)
+      schedule()
+    },
+    forgetAnswers: () => {
+      for (const change of answers.forget(tick())) keep(change)
+      if (open.marks.length > 0) schedule()
+    },
+    drain: async () => {
+      refusal ??= fail('DRAINING', 'The daemon is shutting down. Try again when it is back.')
+      await settled()
+    },
+    stop,
+    get servingMs() {
+      return tick()
+    },
+    get answersReachMs() {
+      return answers.reachMs(tick())
+    },
+    get isWaiting() {
+      return state.resting.count > 0 || answers.count > 0
+    },
+  }
+}
+
+function createBatch(): OpenBatch {
+  const { promise, resolve } = withResolvers<Failure | undefined>()
+  return { entries: [], marks: [], bytes: 0, durable: promise, settle: resolve }
+}
+
+/** About how many bytes it takes; the answer to a large request is as large as its entry. */
+function weighMark({ key, value }: MarkChange): number {
+  return 64 + key.length + (value?.length ?? 0)
+}
+
+/** Promise.withResolvers, which Node has from 22 on. */
+function withResolvers<Value>() {
+  let resolve: (value: Value) => void = () => undefined
+  const promise = new Promise<Value>((resolved) => {
+    resolve = resolved
+  })
+  return { promise, resolve }
+}
+
+export function storeFailed(): Failure {
+  const message = 'The store failed: whether the change was kept is not known. Send it again with the same request_id.'
+  return fail('STORE_FAILED', message)
+}
+
+function overloaded(): Failure {
+  const message = 'More is waiting for the disk than the daemon keeps. Try again in a moment.'
+  return fail('OVERLOADED', message)
+}

@@ -1,0 +1,28 @@
+import { type Failure, fail } from '../core/failure.ts'
+import type { Revision } from '../core/ids.ts'
+
+/** Where a subscription may begin: contract section 4, the checks of a cursor. They come last of all. */
+
+export interface History {
+  readonly spaceId: string
+  readonly revision: Revision
+  readonly compactRevision: Revision
+}
+
+export function checkSpaceId(history: History, spaceId: string): Failure | undefined {
+  if (spaceId === '' || spaceId === history.spaceId) return undefined
+  const message = 'This is another history of the space than the one that the cursor is of. Start from a snapshot.'
+  return fail('HISTORY_CHANGED', message, { space_id: history.spaceId })
+}
+
+export function checkCursor({ revision, compactRevision }: History, after: number): Failure | undefined {
+  if (after > revision) {
+    return fail('FUTURE_REVISION', `The newest revision is ${revision}.`, { revision, requested: after })
+  }
+  return after < compactRevision ? compacted(compactRevision) : undefined
+}
+
+export function compacted(compactRevision: Revision): Failure {
+  const message = `The oldest cursor that works is ${compactRevision}. Start from a snapshot, or from there.`
+  return fail('COMPACTED', message, { compact_revision: compactRevision })
+}

@@ -1,0 +1,72 @@
+import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { loadConfig } from './config.ts'
+import { type Daemon, startDaemon } from './daemon.ts'
+import { systemChance, systemClock } from './engine/clock.ts'
+import { createLog, standardError } from './log.ts'
+
+/** argv to exit code, and signals; nothing else. */
+
+/** Done when it returns, and no reason to end where nobody reads. */
+function write(fd: 1 | 2, text: string): void {
+  try {
+    writeSync(fd, text)
+  } catch {
+    // There is nowhere to say that nothing can be said.
+  }
+}
+
+function end(exitCode: number, lastWord = ''): never {
+  if (lastWord !== '') write(2, `ioasidd: ${lastWord}\n`)
+  process.exit(exitCode)
+}
+
+const loaded = loadConfig(process.argv.slice(2), {
+  env: process.env,
+  isRoot: process.getuid?.() === 0,
+  isTerminal: isatty(2),
+})
+if (loaded.kind === 'usage') end(2, loaded.sentence)
+if (loaded.kind === 'text') {
+  write(1, loaded.text)
+  end(0)
+}
+
+const log = createLog(loaded.config.log, standardError())
+for (const warning of loaded.warnings) log.warn({}, warning)
+
+process.on('uncaughtException', (cause) => {
+  log.fatal({ cause }, 'a bug: the daemon ends')
+  end(1)
+})
+
+let daemon: Daemon | undefined
+let isStopping = false
+
+function stop(signal: NodeJS.Signals): void {
+  // Before it serves there is nobody to take leave of; and who asks twice does not want to wait.
+  if (daemon === undefined || isStopping) end(0)
+  isStopping = true
+  log.info({ signal }, 'told to stop')
+  daemon.drain()
+}
+
+process.on('SIGTERM', stop)
+process.on('SIGINT', stop)
+// Nothing is reloaded yet; unhandled, it would end the process when its terminal closes.
+process.on('SIGHUP', () => log.info({}, 'SIGHUP has no effect yet'))
+// Unhandled, it would open Node's inspector to whoever can reach it.
+process.on('SIGUSR1', () => void daemon?.logStatus())
+
+// All timers of the daemon let the process end; until it has stopped, it must not.
+setInterval(() => undefined, 2 ** 30)
+
+const started = await startDaemon(loaded.config, {
+  clock: systemClock,
+  chance: systemChance,
+  log,
+  ready: (address) => write(1, `ready ${address}\n`),
+})
+if ('refusal' in started) end(started.exitCode, started.refusal)
+daemon = started
+end(await started.stopped)

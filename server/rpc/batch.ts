@@ -1,0 +1,79 @@
+import { status as code } from '@grpc/grpc-js'
+import type { BatchItem__Output } from '../../proto/gen/ioasid/v1/BatchItem.ts'
+import type { BatchRequest__Output } from '../../proto/gen/ioasid/v1/BatchRequest.ts'
+import type { BatchResponse } from '../../proto/gen/ioasid/v1/BatchResponse.ts'
+import type { BatchResult } from '../../proto/gen/ioasid/v1/BatchResult.ts'
+import { type Failure, isFailure } from '../core/failure.ts'
+import { allocateCount } from './decode.ts'
+import { MAX_IDS } from './fields.ts'
+import type { IoasidChanges } from './ioasid-changes.ts'
+import type { Log } from './log.ts'
+import { refuseField } from './refused.ts'
+import { INTERNAL_MESSAGE, statusCode } from './status.ts'
+import { attempt } from './unary.ts'
+
+/** Batch: contract section 4. The items in order, each for itself; what is too large for one is refused whole. */
+
+const MAX_ITEMS = 1000
+const MAX_BYTES = 3 * 1024 * 1024
+
+/** A Batch as it arrived: its size is part of its form, and not to be seen in the decoded message. */
+export interface SizedBatch {
+  readonly request: BatchRequest__Output
+  readonly bytes: number
+}
+
+export async function runBatch(
+  changes: IoasidChanges,
+  log: Log,
+  { request, bytes }: SizedBatch,
+): Promise<BatchResponse> {
+  const { items } = request
+  if (items.length < 1 || items.length > MAX_ITEMS) {
+    refuseField('items', `${items.length} items; 1 to ${MAX_ITEMS} are allowed.`)
+  }
+  if (bytes > MAX_BYTES) refuseField('items', `${bytes} bytes; at most ${MAX_BYTES} are allowed.`)
+  const unset = items.findIndex((item) => item.item === undefined)
+  if (unset >= 0) refuseField(`items[${unset}]`, 'names no request.')
+  const ids = items.reduce((sum, item) => sum + countIds(item), 0)
+  if (ids > MAX_IDS) refuseField('items', `${ids} ids in all; at most ${MAX_IDS} are allowed.`)
+
+  // Each is decided before the next one begins (Sequencer.submit decides at once); only their answers wait together.
+  return { results: await Promise.all(items.map((item) => runItem(changes, log, item))) }
+}
+
+function countIds({ allocate, free }: BatchItem__Output): number {
+  if (allocate) return allocateCount(allocate)
+  return free ? free.ioasids.length : 1
+}
+
+async function runItem(changes: IoasidChanges, log: Log, item: BatchItem__Output): Promise<BatchResult> {
+  const { allocate, free, attach_spid, detach_spid, attach_data, detach_data } = item
+  if (allocate)
+    return resultOf(await attempt(log, 'Batch', () => changes.allocate(allocate)), (ok) => ({ allocate: ok }))
+  if (free) return resultOf(await attempt(log, 'Batch', () => changes.free(free)), (ok) => ({ free: ok }))
+  if (attach_spid) {
+    return resultOf(await attempt(log, 'Batch', () => changes.attach_spid(attach_spid)), (ok) => ({ attach_spid: ok }))
+  }
+  if (detach_spid) {
+    return resultOf(await attempt(log, 'Batch', () => changes.detach_spid(detach_spid)), (ok) => ({ detach_spid: ok }))
+  }
+  if (attach_data) {
+    return resultOf(await attempt(log, 'Batch', () => changes.attach_data(attach_data)), (ok) => ({ attach_data: ok }))
+  }
+  if (detach_data) {
+    return resultOf(await attempt(log, 'Batch', () => changes.detach_data(detach_data)), (ok) => ({ detach_data: ok }))
+  }
+  // Acquire and Release: no lease can be granted yet, so there is nothing that they could refer to.
+  return { failure: { code: code.UNIMPLEMENTED, message: `${item.item} is not served yet.` } }
+}
+
+function resultOf<Response extends object>(
+  result: Response | Failure | undefined,
+  wrap: (response: Response) => BatchResult,
+): BatchResult {
+  if (result === undefined) return { failure: { code: code.INTERNAL, message: INTERNAL_MESSAGE } }
+  if (!isFailure(result)) return wrap(result)
+  const { reason, message, metadata } = result
+  return { failure: { code: statusCode(result), reason, message, metadata: { ...metadata } } }
+}

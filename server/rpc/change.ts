@@ -1,0 +1,22 @@
+import type { Answer, AnswerOf, Command } from '../core/command.ts'
+import { type Failure, isFailure } from '../core/failure.ts'
+import type { Engine } from '../engine/engine.ts'
+import { decodeRequestId } from './decode.ts'
+
+/** Submits a change and gives back its answer, which is of the kind that the command has. */
+export async function change<Kind extends Answer['kind']>(
+  engine: Engine,
+  command: Command,
+  request: { readonly request_id: string },
+  kind: Kind,
+): Promise<{ readonly answer: AnswerOf<Kind>; readonly revision: string } | Failure> {
+  const outcome = await engine.submit(command, decodeRequestId(request))
+  if (isFailure(outcome)) return outcome
+  const { answer, revision } = outcome
+  if (!isOfKind(answer, kind)) throw new Error(`${command.kind} was answered with ${answer.kind}`)
+  return { answer, revision: String(revision) }
+}
+
+function isOfKind<Kind extends Answer['kind']>(answer: Answer, kind: Kind): answer is AnswerOf<Kind> {
+  return answer.kind === kind
+}

@@ -1,0 +1,56 @@
+import type { AllocateRequest__Output } from '../../proto/gen/ioasid/v1/AllocateRequest.ts'
+import type { AllocateResponse } from '../../proto/gen/ioasid/v1/AllocateResponse.ts'
+import type { AttachDataRequest__Output } from '../../proto/gen/ioasid/v1/AttachDataRequest.ts'
+import type { AttachSpidRequest__Output } from '../../proto/gen/ioasid/v1/AttachSpidRequest.ts'
+import type { DetachDataRequest__Output } from '../../proto/gen/ioasid/v1/DetachDataRequest.ts'
+import type { DetachSpidRequest__Output } from '../../proto/gen/ioasid/v1/DetachSpidRequest.ts'
+import type { FreeRequest__Output } from '../../proto/gen/ioasid/v1/FreeRequest.ts'
+import type { FreeResponse } from '../../proto/gen/ioasid/v1/FreeResponse.ts'
+import { type Failure, isFailure } from '../core/failure.ts'
+import { idsOf } from '../core/runs.ts'
+import type { Engine } from '../engine/engine.ts'
+import { change } from './change.ts'
+import {
+  decodeAllocate,
+  decodeAttachData,
+  decodeAttachSpid,
+  decodeDetachData,
+  decodeDetachSpid,
+  decodeFree,
+} from './decode.ts'
+import { encodeFreed } from './encode.ts'
+
+/** The changes that are RPCs of their own and items of a Batch: the same request means the same in both. */
+export interface IoasidChanges {
+  allocate(request: AllocateRequest__Output): Promise<AllocateResponse | Failure>
+  free(request: FreeRequest__Output): Promise<FreeResponse | Failure>
+  attach_spid(request: AttachSpidRequest__Output): Promise<Done | Failure>
+  detach_spid(request: DetachSpidRequest__Output): Promise<Done | Failure>
+  attach_data(request: AttachDataRequest__Output): Promise<Done | Failure>
+  detach_data(request: DetachDataRequest__Output): Promise<Done | Failure>
+}
+
+interface Done {
+  readonly revision: string
+}
+
+export function createIoasidChanges(engine: Engine): IoasidChanges {
+  const done = async (command: ReturnType<typeof decodeAttachSpid>, request: { readonly request_id: string }) => {
+    const changed = await change(engine, command, request, 'done')
+    return isFailure(changed) ? changed : { revision: changed.revision }
+  }
+  return {
+    allocate: async (request) => {
+      const changed = await change(engine, decodeAllocate(engine, request), request, 'allocated')
+      return isFailure(changed) ? changed : { ioasids: idsOf(changed.answer.runs), revision: changed.revision }
+    },
+    free: async (request) => {
+      const changed = await change(engine, decodeFree(engine, request), request, 'freed')
+      return isFailure(changed) ? changed : { results: encodeFreed(changed.answer), revision: changed.revision }
+    },
+    attach_spid: async (request) => done(decodeAttachSpid(engine, request), request),
+    detach_spid: async (request) => done(decodeDetachSpid(engine, request), request),
+    attach_data: async (request) => done(decodeAttachData(engine, request), request),
+    detach_data: async (request) => done(decodeDetachData(engine, request), request),
+  }
+}

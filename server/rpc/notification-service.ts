@@ -1,0 +1,115 @@
+import type { handleServerStreamingCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js'
+import type { SubscribeRequest__Output } from '../../proto/gen/ioasid/v1/SubscribeRequest.ts'
+import type { SubscribeResponse } from '../../proto/gen/ioasid/v1/SubscribeResponse.ts'
+import { messageCodec } from '../../proto/load.ts'
+import type { NotificationType, TellableEvent } from '../core/event.ts'
+import { type Failure, isFailure } from '../core/failure.ts'
+import type { Revision } from '../core/ids.ts'
+import type { Engine } from '../engine/engine.ts'
+import { compacted } from '../engine/start-rules.ts'
+import type { Opened } from '../engine/subscribe.ts'
+import { decodeSubscribe } from './decode-subscribe.ts'
+import type { Log } from './log.ts'
+import { bodiesOf, createEventEncoder, type EncodeEvent, snapshotPartsOf } from './notification-encoding.ts'
+import { internalStatus, toStatus } from './status.ts'
+import { type After, createStreamWriter } from './stream.ts'
+import { attempt } from './unary.ts'
+
+/** NotificationService.Subscribe without holds: contract section 4. */
+
+type Call = ServerWritableStream<SubscribeRequest__Output, Buffer>
+
+export interface SubscribeOptions {
+  readonly engine: Engine
+  readonly log: Log
+  readonly after: After
+  /** The longest time between two writes of a snapshot that the peer accepts. */
+  readonly snapshotTimeoutMs: number
+}
+
+const codec = messageCodec('ioasid.v1.SubscribeResponse')
+
+export function createSubscribeHandler(
+  options: SubscribeOptions,
+): handleServerStreamingCall<SubscribeRequest__Output, Buffer> {
+  const { engine, log } = options
+  const encode = createEventEncoder()
+  return async (call) => {
+    const result = await attempt(log, 'Subscribe', async () => {
+      const request = decodeSubscribe(engine, call.request)
+      const opened = await engine.subscribe(request)
+      if (isFailure(opened)) return opened
+      try {
+        return { failure: await tell({ ...options, encode }, call, opened, request.types) }
+      } finally {
+        opened.close()
+      }
+    })
+    if (result === undefined) return endStream(call, internalStatus())
+    if (isFailure(result)) return endStream(call, toStatus(result))
+    if (result.failure !== undefined) endStream(call, toStatus(result.failure))
+    else call.end()
+  }
+}
+
+/** Never `destroy`: the HTTP/2 stream would stay open and the client wait for ever. */
+function endStream(call: Call, status: StatusObject): void {
+  call.emit('error', status)
+}
+
+/** Tells until the peer leaves (undefined) or the subscription ends (why). */
+async function tell(
+  { engine, after, snapshotTimeoutMs, encode }: SubscribeOptions & { readonly encode: EncodeEvent },
+  call: Call,
+  { subscription, revision, snapshot }: Opened,
+  types: ReadonlySet<NotificationType>,
+): Promise<Failure | undefined> {
+  call.once('cancelled', subscription.close)
+  call.once('close', subscription.close)
+  // It may have left while the subscription was waiting for the disk, and tells so only once.
+  if (call.cancelled) subscription.close()
+  const writer = createStreamWriter(call, subscription.signal, after)
+  let prevRevision = 0
+
+  const send = (kind: Kind, at: Revision, parts: readonly Buffer[] = [], more = false, timeoutMs?: number) => {
+    const head = codec.serialize({
+      subscription_id: String(subscription.subscriptionId),
+      space_id: engine.spaceId,
+      kind,
+      revision: String(at),
+      prev_revision: String(prevRevision),
+      more,
+    })
+    prevRevision = at
+    return writer.write(parts.length === 0 ? head : Buffer.concat([head, ...parts]), timeoutMs)
+  }
+
+  await send('HEADER', revision)
+  if (snapshot !== undefined) {
+    for (const { parts } of bodiesOf(snapshotPartsOf(snapshot.items(), revision, types))) {
+      // Always more: SNAPSHOT_END is the last message of this revision, and the one that makes it a cursor.
+      const result = await send('NOTIFICATIONS', revision, parts, true, snapshotTimeoutMs)
+      if (result === 'slow') return compacted(revision)
+      if (result === 'ended') break
+    }
+    snapshot.release()
+    await send('SNAPSHOT_END', revision)
+  }
+  for (;;) {
+    const item = await subscription.next()
+    if (item.kind === 'ended') return item.failure
+    if (item.kind === 'heartbeat') {
+      await send('HEARTBEAT', item.revision)
+      continue
+    }
+    for (const { parts, more } of bodiesOf(partsOfAll(encode, item.events, item.revision))) {
+      if ((await send('NOTIFICATIONS', item.revision, parts, more)) === 'ended') break
+    }
+  }
+}
+
+type Kind = Exclude<SubscribeResponse['kind'], undefined>
+
+function* partsOfAll(encode: EncodeEvent, events: readonly TellableEvent[], revision: Revision): Generator<Buffer> {
+  for (const event of events) yield* encode(event, revision)
+}

@@ -1,0 +1,108 @@
+import type { Socket } from 'node:net'
+import {
+  Server,
+  ServerCredentials,
+  type ServerOptions,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+import type { Address } from './address.ts'
+import { type ListenProblem, listen } from './listen.ts'
+import type { Log } from './log.ts'
+import type { After } from './stream.ts'
+
+/** One listener and the gRPC server behind it. */
+export interface RpcServer {
+  /** With the port that was picked. */
+  readonly address: Address
+  /** Accepts no further connection. */
+  stopAccepting(): void
+  /** Lets calls that are under way come to their end, and after the grace cuts connections off: so many. */
+  shutdown(after: After, graceMs: number): Promise<number>
+}
+
+export interface RpcServerOptions {
+  readonly address: Address
+  readonly services: readonly {
+    readonly definition: ServiceDefinition
+    readonly implementation: UntypedServiceImplementation
+  }[]
+  readonly connections: Connections
+  readonly log: Log
+}
+
+/** The connections of all listeners together, of which there is a limit. */
+export interface Connections {
+  readonly count: number
+  /** false: there are too many, and this one was closed. */
+  admit(socket: Socket): boolean
+}
+
+export function createConnections(max: number, log: Log): Connections {
+  let count = 0
+  return {
+    get count() {
+      return count
+    },
+    admit: (socket) => {
+      if (count >= max) {
+        log.warn({ max }, 'a connection was refused: there are --max-connections already')
+        socket.destroy()
+        return false
+      }
+      count += 1
+      socket.once('close', () => {
+        count -= 1
+      })
+      return true
+    },
+  }
+}
+
+const OPTIONS: ServerOptions = {
+  // Two thirds of what an idle stream costs, and nobody asks for it.
+  'grpc.enable_channelz': 0,
+  'grpc.max_receive_message_length': 4 * 1024 * 1024,
+  // Off by default, and then a peer that was stopped or unplugged holds its subscriptions for ever.
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+}
+
+export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer | ListenProblem> {
+  const { connections, log } = options
+  const server = new Server(OPTIONS)
+  for (const { definition, implementation } of options.services) server.addService(definition, implementation)
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  const sockets = new Set<Socket>()
+
+  const onConnection = (socket: Socket) => {
+    if (!connections.admit(socket)) return
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    injector.injectConnection(socket)
+  }
+  const listening = await listen(options.address, onConnection, log)
+  if ('problem' in listening) {
+    server.forceShutdown()
+    return listening
+  }
+  return {
+    address: listening.address,
+    stopAccepting: listening.close,
+    shutdown: async (after, graceMs) => {
+      const isDone = await new Promise<boolean>((resolve) => {
+        const cancel = after(graceMs, () => resolve(false))
+        server.tryShutdown(() => {
+          cancel()
+          resolve(true)
+        })
+      })
+      if (isDone) return 0
+      server.forceShutdown()
+      // Without channelz forceShutdown knows no session, and a peer that does not read keeps its own open.
+      const cut = sockets.size
+      for (const socket of sockets) socket.destroy()
+      return cut
+    },
+  }
+}

@@ -1,0 +1,58 @@
+import type { MethodDefinition, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js'
+import { type ServiceName, serviceDefinition } from '../../proto/load.ts'
+import type { Engine } from '../engine/engine.ts'
+import { createAdminService } from './admin-service.ts'
+import { createIoasidService } from './ioasid-service.ts'
+import type { Log } from './log.ts'
+import { createSubscribeHandler } from './notification-service.ts'
+import { createSetService } from './set-service.ts'
+import type { After } from './stream.ts'
+
+/** Every service of the contract. What is not there yet has no handler, and grpc-js answers UNIMPLEMENTED. */
+
+export interface Service {
+  readonly name: ServiceName
+  readonly definition: ServiceDefinition
+  readonly implementation: UntypedServiceImplementation
+}
+
+export interface ServiceOptions {
+  readonly engine: Engine
+  readonly log: Log
+  readonly version: string
+  readonly after: After
+  readonly snapshotTimeoutMs: number
+  /** Whether the listener serves administrators. */
+  readonly isAdmin: boolean
+}
+
+export function createServices(options: ServiceOptions): readonly Service[] {
+  const { engine, log, version, isAdmin } = options
+  return [
+    service('ioasid.v1.SetService', createSetService(engine, log)),
+    service('ioasid.v1.IoasidService', createIoasidService(engine, log)),
+    service('ioasid.v1.LeaseService', {}),
+    service('ioasid.v1.NotificationService', { Subscribe: createSubscribeHandler(options) }),
+    service('ioasid.v1.AdminService', createAdminService(engine, log, version, isAdmin)),
+  ]
+}
+
+function service(name: ServiceName, implementation: UntypedServiceImplementation): Service {
+  return { name, definition: onTheWire(name), implementation }
+}
+
+/** The loader's definition but for two methods: a Batch comes with its size, and Subscribe's messages are bytes already. */
+function onTheWire(name: ServiceName): ServiceDefinition {
+  const methods = Object.entries<AnyMethod>(serviceDefinition(name)).map(([key, method]) => {
+    if (key === 'Batch') return [key, { ...method, requestDeserialize: sized(method) }]
+    if (key === 'Subscribe') return [key, { ...method, responseSerialize: (bytes: Buffer) => bytes }]
+    return [key, method]
+  })
+  return Object.fromEntries(methods)
+}
+
+type AnyMethod = MethodDefinition<unknown, unknown>
+
+function sized({ requestDeserialize }: AnyMethod) {
+  return (bytes: Buffer) => ({ request: requestDeserialize(bytes), bytes: bytes.length })
+}

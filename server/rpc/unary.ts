@@ -1,0 +1,37 @@
+import type { handleUnaryCall } from '@grpc/grpc-js'
+import { type Failure, isFailure } from '../core/failure.ts'
+import type { Log } from './log.ts'
+import { Refused } from './refused.ts'
+import { internalStatus, toStatus } from './status.ts'
+
+/** What a method does with a request: a message, or why not. */
+export type Method<Request, Response extends object> = (request: Request) => Promise<Response | Failure>
+
+/** What a method came to, whatever happened in it. `undefined`: a bug or a broken medium, which is in the log. */
+export async function attempt<Response extends object>(
+  log: Log,
+  name: string,
+  method: () => Promise<Response | Failure>,
+): Promise<Response | Failure | undefined> {
+  try {
+    return await method()
+  } catch (cause) {
+    if (cause instanceof Refused) return cause.failure
+    log.error({ method: name, cause }, 'a call failed in a way that nobody thought of')
+    return undefined
+  }
+}
+
+/** The one place where a unary call is answered. A handler that rejects would kill the process. */
+export function unary<Request, Response extends object>(
+  log: Log,
+  name: string,
+  method: Method<Request, Response>,
+): handleUnaryCall<Request, Response> {
+  return async ({ request }, callback) => {
+    const result = await attempt(log, name, () => method(request))
+    if (result === undefined) callback(internalStatus())
+    else if (isFailure(result)) callback(toStatus(result))
+    else callback(null, result)
+  }
+}

@@ -1,0 +1,85 @@
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  type StatsFs,
+  statfsSync,
+  statSync,
+} from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { LOCK_FILE } from './lock.ts'
+import { StoreError } from './store.ts'
+
+/** The directory that holds a history, and with it the key that handles are made with: nobody else may read it. */
+export const DATA_FILE = 'data.mdb'
+/** LMDB's own, for its readers. */
+const READERS_FILE = 'lock.mdb'
+const OURS = new Set([DATA_FILE, READERS_FILE, LOCK_FILE, 'lost+found'])
+
+const PRIVATE = 0o700
+
+/**
+ * Makes the directory if it is missing, private in any case, and returns its absolute path. Throws StoreError DAMAGED
+ * where something else lives in it.
+ */
+export function prepareDataDir(path: string): string {
+  const dataDir = resolve(path)
+  const made = mkdirSync(dataDir, { recursive: true, mode: PRIVATE })
+  if (made !== undefined) syncNames(made, dataDir)
+  // First: what is somebody else's keeps its mode.
+  mustBeOurs(dataDir)
+  if (modeOf(dataDir) !== PRIVATE) chmodSync(dataDir, PRIVATE)
+  if (modeOf(dataDir) === PRIVATE) return dataDir
+  const mode = modeOf(dataDir).toString(8)
+  throw new StoreError('IO', `${dataDir} has mode ${mode} and cannot be made private: chmod 700 it, and start again`)
+}
+
+function mustBeOurs(dataDir: string): void {
+  const names = readdirSync(dataDir, { withFileTypes: true })
+  if (names.some((entry) => entry.name === DATA_FILE)) return
+  const foreign = names.find((entry) => (entry.isFile() || entry.isDirectory()) && !OURS.has(entry.name))
+  if (foreign === undefined) return
+  const message = `${dataDir} has no data of ioasidd, but something else ("${foreign.name}"): choose another --data-dir`
+  throw new StoreError('DAMAGED', message)
+}
+
+function modeOf(path: string): number {
+  return statSync(path).mode & 0o777
+}
+
+function syncNames(first: string, last: string): void {
+  for (let path = last; ; path = dirname(path)) {
+    syncDirectory(dirname(path))
+    if (path === first || path === dirname(path)) return
+  }
+}
+
+/** A new file's name is on disk only when its directory is. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+type Room = Pick<StatsFs, 'bavail' | 'bsize'>
+
+/** What must be left after a write: the file system's own needs, and the pages that a transaction touches besides. */
+const SPARE_BYTES = 4 << 20
+
+/**
+ * Throws StoreError FULL unless there is room for so many bytes. Asked before each write, because to be told by a write
+ * that fails is worse: the file system may have taken half of it, and lmdb-js 3.5.6 writes its message about it into a buffer
+ * that is too small (mdb_page_flush in mdb.c), after which the process may abort at any time.
+ */
+export function mustHaveRoom(dataDir: string, bytes: number, statfs: (path: string) => Room = statfsSync): void {
+  const { bavail, bsize } = statfs(dataDir)
+  if (bavail * bsize >= bytes + SPARE_BYTES) return
+  const left = Math.floor((bavail * bsize) / 1024)
+  throw new StoreError('FULL', `the disk of ${dataDir} has only ${left} KiB left: make room on it and start again`)
+}

@@ -1,0 +1,83 @@
+import type { Revision } from '../core/ids.ts'
+import { damaged, decodeJson, decodePart, encodeJson, encodePart, fromBase64, toBase64 } from './codec.ts'
+import { type Change, type Kv, TABLES } from './kv.ts'
+import { type Genesis, StoreError } from './store.ts'
+
+/** The table `meta`: what a start must know before it reads anything else. */
+const FORMAT = 1
+
+export interface LogMeta {
+  readonly compactRevision: Revision
+  /** Of all entries together, as encoded. */
+  readonly bytes: number
+}
+
+/** The snapshot in force. */
+export interface SnapshotMeta {
+  readonly number: number
+  readonly revision: Revision
+}
+
+interface GenesisMeta {
+  readonly spaceId: string
+  readonly handleKey: string
+}
+
+export function ascii(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1')
+}
+
+/** Names the history of an empty store. Throws StoreError where there is something, but no word in which format. */
+export async function beginHistory(kv: Kv, genesis: Genesis): Promise<void> {
+  if (kv.get('meta', ascii('format')) !== undefined) return
+  const used = TABLES.find((table) => kv.lastKey(table) !== undefined)
+  if (used !== undefined) throw damaged(`${kv.name} has a table "${used}", but does not say in which format`)
+  const written: GenesisMeta = { spaceId: genesis.spaceId, handleKey: toBase64(genesis.handleKey) }
+  await kv.write([
+    // Not a record, so that every release can read it, whatever records look like by then.
+    { table: 'meta', key: ascii('format'), value: ascii(`${FORMAT}`) },
+    metaChange('genesis', written),
+  ])
+}
+
+export function checkFormat(kv: Kv): void {
+  const written = Buffer.from(kv.get('meta', ascii('format')) ?? []).toString('latin1')
+  const format = /^[1-9][0-9]{0,8}$/.test(written) ? Number(written) : 0
+  if (format === 0) throw damaged(`${kv.name} does not say in which format it is`)
+  if (format <= FORMAT) return
+  const message = `${kv.name} has format ${format}, this release reads up to ${FORMAT}: start the release that wrote it`
+  throw new StoreError('NEWER_FORMAT', message)
+}
+
+export function readGenesis(kv: Kv): Genesis {
+  const written = readMeta(kv, 'genesis') as GenesisMeta | undefined
+  if (written === undefined) throw damaged(`${kv.name} does not say which space it is of`)
+  return { spaceId: written.spaceId, handleKey: fromBase64(written.handleKey) }
+}
+
+export function readLogMeta(kv: Kv): LogMeta | undefined {
+  return readMeta(kv, 'log') as LogMeta | undefined
+}
+
+export function logMetaChange(meta: LogMeta): Change {
+  return metaChange('log', meta)
+}
+
+export function readSnapshotMeta(kv: Kv): SnapshotMeta | undefined {
+  return readMeta(kv, 'snapshot') as SnapshotMeta | undefined
+}
+
+export function snapshotMetaChange(meta: SnapshotMeta): Change {
+  return metaChange('snapshot', meta)
+}
+
+function readMeta(kv: Kv, name: string): unknown {
+  const record = kv.get('meta', ascii(name))
+  if (record === undefined) return undefined
+  const what = `the record "${name}" of ${kv.name}`
+  return decodeJson(decodePart(record, what).payload, what)
+}
+
+function metaChange(name: string, value: unknown): Change {
+  return { table: 'meta', key: ascii(name), value: encodePart({ number: 0, more: false, payload: encodeJson(value) }) }
+}

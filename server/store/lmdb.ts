@@ -1,0 +1,197 @@
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { damaged } from './codec.ts'
+import { DATA_FILE, mustHaveRoom, prepareDataDir, syncDirectory } from './data-dir.ts'
+import { type Change, type Kv, TABLES, type Table } from './kv.ts'
+import { openKvStore } from './kv-store.ts'
+import { checkLmdbFile } from './lmdb-file.ts'
+import { lockDirectory } from './lock.ts'
+import { type Genesis, type Store, StoreError } from './store.ts'
+
+export interface LmdbOptions {
+  /** Created if it is missing. */
+  readonly dataDir: string
+  /** Names the history if the directory is new. */
+  readonly genesis: Genesis
+  /** Monotonic, ns; measures how quick the disk is. Default: the process's. */
+  readonly clock?: () => bigint
+}
+
+/**
+ * A store in a directory. It belongs to this process until `close`. Throws StoreError LOCKED, NEWER_FORMAT, DAMAGED, FULL
+ * or IO.
+ */
+export async function openLmdbStore(options: LmdbOptions): Promise<Store> {
+  const { genesis, clock = process.hrtime.bigint } = options
+  try {
+    const dataDir = prepareDataDir(options.dataDir)
+    const lock = await lockDirectory(dataDir)
+    try {
+      checkLmdbFile(join(dataDir, DATA_FILE))
+      const kv = await openLmdb(dataDir, () => lock.release())
+      return await openKvStore('lmdb', kv, genesis, clock).catch(async (error) => {
+        await kv.close()
+        throw error
+      })
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  } catch (error) {
+    throw toStoreError(error, `opening ${options.dataDir}`)
+  }
+}
+
+type Bytes = Database<Uint8Array, Uint8Array>
+
+/** Address space, not memory and not disk: LMDB reads through a mapping, and this one is never too small. */
+const MAP_BYTES = 256 * 2 ** 30
+
+const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const
+
+/**
+ * What lmdb-js must be told for writes to be what Kv promises:
+ *
+ * overlappingSync false  a write is acknowledged when its data and then its meta page are on disk, not when it is visible
+ * eventTurnBatching      off: a transaction is what `batch` was given, and nothing else that happens to be written then
+ * useWritemap            off (its default): a failing write is an error here, not a signal later
+ */
+async function openLmdb(dataDir: string, release: () => void): Promise<Kv> {
+  const options = {
+    ...BINARY,
+    path: dataDir,
+    noSubdir: false,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    mapSize: MAP_BYTES,
+    maxDbs: TABLES.length,
+    permissionsMode: 0o600,
+  }
+  const root = open<Uint8Array, Uint8Array>(options)
+  try {
+    const names = tableNames(dataDir, root)
+    // Tables that are missing are made now, outside `write`, which would ask.
+    if (names.length < TABLES.length) mustHaveRoom(dataDir, 0)
+    return makeKv(dataDir, root, release)
+  } catch (error) {
+    await root.close()
+    throw error
+  }
+}
+
+function makeKv(dataDir: string, root: RootDatabase<Uint8Array, Uint8Array>, release: () => void): Kv {
+  const openTable = (name: Table): Bytes => root.openDB<Uint8Array, Uint8Array>({ ...BINARY, name })
+  const tables: Record<Table, Bytes> = {
+    meta: openTable('meta'),
+    log: openTable('log'),
+    marks: openTable('marks'),
+    snapshots: openTable('snapshots'),
+  }
+  syncDirectory(dataDir)
+  return {
+    name: dataDir,
+    get: (table, key) => reading(dataDir, () => tables[table].getBinary(key)),
+    range: (table, start, end) => rangeOf(dataDir, tables[table].getRange({ start, end })),
+    keys: (table, start, end) => rangeOf(dataDir, tables[table].getKeys({ start, end })),
+    lastKey: (table) => reading(dataDir, () => [...tables[table].getKeys({ reverse: true, limit: 1 })][0]),
+    write: (changes) => writeOffThread(dataDir, root, tables, changes),
+    writeNow: (changes) => {
+      try {
+        mustHaveRoom(dataDir, countBytes(changes))
+        // Its flags left out mean: abortable, committed and synced before it returns.
+        root.transactionSync(() => apply(tables, changes))
+      } catch (error) {
+        throw toStoreError(error, `writing to ${dataDir}`)
+      }
+    },
+    close: async () => {
+      await root.close()
+      release()
+    },
+  }
+}
+
+/** The tables that are there. Throws StoreError DAMAGED, before ours are made, where one is another program's. */
+function tableNames(dataDir: string, root: Bytes): string[] {
+  const names = [...root.getKeys()].map((key) => Buffer.from(key).toString('utf8').replace(/\0$/, ''))
+  const foreign = names.find((name) => !TABLES.some((table) => table === name))
+  if (foreign === undefined) return names
+  throw new StoreError('DAMAGED', `${dataDir} has data of another program ("${foreign}"): choose another --data-dir`)
+}
+
+/** lmdb-js answers with a promise for each; the transaction as a whole is what counts. */
+function apply(tables: Record<Table, Bytes>, changes: readonly Change[]): void {
+  for (const { table, key, value } of changes) {
+    if (value === null) void tables[table].remove(key)
+    else void tables[table].put(key, value)
+  }
+}
+
+function countBytes(changes: readonly Change[]): number {
+  return changes.reduce((bytes, { value }) => bytes + (value?.length ?? 0), 0)
+}
+
+async function writeOffThread(
+  dataDir: string,
+  root: Bytes,
+  tables: Record<Table, Bytes>,
+  changes: readonly Change[],
+): Promise<void> {
+  try {
+    mustHaveRoom(dataDir, countBytes(changes))
+    await root.batch(() => apply(tables, changes))
+  } catch (error) {
+    throw toStoreError(await causeOf(error), `writing to ${dataDir}`)
+  }
+}
+
+const COMMIT_ERROR_MS = 100
+
+/** lmdb-js rejects with "Commit failed" at first, and says why a moment later, or never. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'commitError' in error)) return error
+  const cause = Promise.resolve(error.commitError).then(
+    () => error,
+    (cause: unknown) => cause,
+  )
+  return await Promise.race([cause, setTimeout(COMMIT_ERROR_MS, error, { ref: false })])
+}
+
+function* rangeOf<Item>(dataDir: string, items: Iterable<Item>): Generator<Item, void, undefined> {
+  try {
+    yield* items
+  } catch (error) {
+    throw toStoreError(error, `reading ${dataDir}`)
+  }
+}
+
+function reading<Result>(dataDir: string, read: () => Result): Result {
+  try {
+    return read()
+  } catch (error) {
+    throw toStoreError(error, `reading ${dataDir}`)
+  }
+}
+
+/** LMDB's own codes are negative; of others, these mean that there is no room. */
+const MAP_FULL = -30792
+const NO_ROOM: readonly unknown[] = [MAP_FULL, constants.errno.ENOSPC, constants.errno.EDQUOT, 'ENOSPC', 'EDQUOT']
+/** MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_VERSION_MISMATCH, MDB_INVALID. */
+const NOT_AS_WRITTEN: readonly unknown[] = [-30797, -30796, -30794, -30793]
+
+const NOT_ALLOWED: readonly unknown[] = [constants.errno.EACCES, constants.errno.EPERM, 'EACCES', 'EPERM', 'EROFS']
+
+function toStoreError(cause: unknown, doing: string): StoreError {
+  if (cause instanceof StoreError) return cause
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  // LMDB adds what it was about to do, in terms of its own pages.
+  const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/: Attempting .*/, '')
+  if (NOT_AS_WRITTEN.includes(code)) return damaged(`${doing} failed: ${reason}`, cause)
+  if (NO_ROOM.includes(code)) {
+    return new StoreError('FULL', `${doing} failed: ${reason}; make room on the disk and start again`, { cause })
+  }
+  const advice = NOT_ALLOWED.includes(code) ? 'see to its owner and permissions' : 'look after the disk'
+  return new StoreError('IO', `${doing} failed: ${reason}; ${advice} and start again`, { cause })
+}

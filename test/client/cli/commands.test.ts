@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest'
+import { once } from './fake-io.ts'
+
+const env = { IOASIDCTL_SET_HANDLE: 'key-to-a' }
+const sets = [
+  { set_id: '1', token: 'vm-a', quota: 16, allocated: 3, free_pending: 0, bound: 2, state: 'ACTIVE' },
+  { set_id: '12', token: '', quota: 0, allocated: 1024, free_pending: 7, bound: 0, state: 'DRAINING' },
+]
+const infos = [
+  { ioasid: 7, set_id: '1', token: 'vm-a', spid: 101, state: 'ACTIVE', references: '1', generation: '12' },
+  { ioasid: 1043, set_id: '1', token: 'vm-a', state: 'IDLE', references: '0', generation: '9007199254740993' },
+]
+
+function daemon(path: string, request: Record<string, unknown>): unknown {
+  switch (path.split('/').at(-1)) {
+    case 'CreateSet':
+      return { set: { ...sets[0], set_handle: 'key-to-a' }, revision: '1' }
+    case 'AdjustQuota':
+    case 'DeleteSet':
+      return { set: { ...sets[0], set_handle: 'key-to-a' }, revision: '9' }
+    case 'GetSet':
+      return { set: sets[0] }
+    case 'ListSets':
+      return { sets }
+    case 'Allocate':
+      return { ioasids: [7, 1043], revision: '12' }
+    case 'Free':
+      return {
+        results: [
+          { ioasid: 7, state: 'FREE_PENDING', references: '2' },
+          { ioasid: 1043, state: 'FREE', references: '0' },
+        ],
+        revision: '13',
+      }
+    case 'FreeAll':
+      return { reclaimed: 1, pending: 2, revision: '14' }
+    case 'GetIoasid':
+    case 'FindBySpid':
+      return { info: { ...infos[0], private_data: Buffer.from([1, 255]) }, revision: '12' }
+    case 'ListIoasids':
+      return request['page_token'] === ''
+        ? { infos: infos.slice(0, 1), next_page_token: 'p' }
+        : { infos: infos.slice(1) }
+    case 'GetStatus':
+      return { version: '0.1.0', space_id: 's-1', capacity: 1_048_576, revision: '12', store: 'memory', role: 'LEADER' }
+    default:
+      return { revision: '15' }
+  }
+}
+
+const world = { env, answer: daemon }
+
+const printed: [string[], string][] = [
+  [
+    ['set', 'create', 'vm-a', '--quota', '16'],
+    `
+ID  TOKEN  QUOTA  HANDLE
+ 1  vm-a      16  key-to-a
+`,
+  ],
+  [['set', 'create', 'vm-a', '-q'], '\nkey-to-a\n'],
+  [['set', 'create', '-o', 'name'], '\nkey-to-a\n'],
+  [
+    ['set', 'list'],
+    `
+ID  TOKEN  QUOTA  ALLOCATED  PENDING  BOUND  STATE
+ 1  vm-a      16          3        0      2  ACTIVE
+12  -          0       1024        7      0  DRAINING
+`,
+  ],
+  [
+    ['set', 'list', '--no-headers'],
+    `
+ 1  vm-a  16     3  0  2  ACTIVE
+12  -      0  1024  7  0  DRAINING
+`,
+  ],
+  [['set', 'list', '-o', 'name'], '\nvm-a\n#12\n'],
+  [
+    ['set', 'get', '--token', 'vm-a'],
+    `
+ID  TOKEN  QUOTA  ALLOCATED  PENDING  BOUND  STATE
+ 1  vm-a      16          3        0      2  ACTIVE
+`,
+  ],
+  [
+    ['set', 'adjust', '--quota', '16', '--no-headers'],
+    `
+1  vm-a  16  3  0  2  ACTIVE
+`,
+  ],
+  [['set', 'delete', '--force', '-q'], '\nvm-a\n'],
+  [['alloc', '--count', '2'], '\n7\n1043\n'],
+  [['alloc', '--spids', '101,102', '-q'], '\n7\n1043\n'],
+  [['alloc', '-o', 'jsonl'], '\n{"ioasids":[7,1043],"revision":"12"}\n'],
+  [
+    ['free', '7', '1043'],
+    `
+IOASID  STATE         REFERENCES
+     7  FREE_PENDING           2
+  1043  FREE                   0
+`,
+  ],
+  [
+    ['free', '--all'],
+    `
+RECLAIMED  PENDING  REVISION
+        1        2        14
+`,
+  ],
+  [
+    ['attach', '7', '--spid', '101'],
+    `
+IOASID  SPID  DEVICE  REVISION
+     7   101  -             15
+`,
+  ],
+  [['detach', '7', '--device', 'nic', '-o', 'jsonl'], '\n{"ioasid":7,"device":"nic","revision":"15"}\n'],
+  [
+    ['list', '--token', 'vm-a'],
+    `
+IOASID  SPID  STATE   REFERENCES        GENERATION  SET  TOKEN
+     7   101  ACTIVE           1                12    1  vm-a
+  1043     -  IDLE             0  9007199254740993    1  vm-a
+`,
+  ],
+  [
+    ['get', '7', '-o', 'json'],
+    `
+{
+  "ioasid": 7,
+  "setId": "1",
+  "token": "vm-a",
+  "spid": 101,
+  "state": "ACTIVE",
+  "references": 1,
+  "generation": "12",
+  "devices": [],
+  "privateData": "01ff",
+  "holders": []
+}
+`,
+  ],
+  [['get', '--spid', '101', '-q'], '\n7\n'],
+  [
+    ['status'],
+    `
+version            0.1.0
+space id           s-1
+capacity           1048576
+reserved           0
+available          0
+sets               0
+allocated          0
+free pending       0
+resting            0
+leases             0
+subscriptions      0
+revision           12
+compact revision   0
+request window ms  0
+store              memory
+role               LEADER
+`,
+  ],
+]
+
+describe('ioasidctl', () => {
+  it.each(printed)('%j prints what people and scripts can read', async (argv, expected) => {
+    const { code, out, err, isClosed } = await once(world, ...argv)
+    expect(`\n${out}`).toBe(expected)
+    expect({ code, err, isClosed }).toEqual({ code: 0, err: '', isClosed: true })
+  })
+
+  it('prints a list as one document, or as a line for each', async () => {
+    const list = await once(world, 'set', 'list', '-o', 'json')
+    expect(JSON.parse(list.out)).toMatchObject([{ setId: '1', quota: 16 }, { setId: '12' }])
+    const { out } = await once(world, 'list', '--token', 'vm-a', '-o', 'jsonl')
+    expect(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).ioasid),
+    ).toEqual([7, 1043])
+  })
+
+  it('leaves nothing behind the last column', async () => {
+    for (const [argv] of printed) expect((await once(world, ...argv)).out).not.toMatch(/ \n/)
+  })
+
+  it('asks for what its arguments say', async () => {
+    const asked = async (...argv: string[]) => (await once(world, ...argv)).calls[0]?.request
+    expect(await asked('set', 'create', '--quota', '0x10')).toMatchObject({ token: '', quota: 16 })
+    expect(await asked('set', 'list', '--prefix', 'vm-')).toMatchObject({ token_prefix: 'vm-' })
+    expect(await asked('set', 'delete')).toMatchObject({ set_handle: 'key-to-a', force: false })
+    expect(await asked('alloc', '--set-handle', 'other', '--count', '3', '--min', '5', '--max', '9')).toMatchObject({
+      set_handle: 'other',
+      count: 3,
+      min: 5,
+      max: 9,
+    })
+    expect(await asked('alloc', '--spids', '101,0')).toMatchObject({ spids: [101, 0] })
+    expect(await asked('free', '7', '8', '--generation', '12')).toMatchObject({ ioasids: [7, 8], generation: '12' })
+    expect(await asked('attach', '7', '--spid', '0', '--device', 'nic')).toMatchObject({ spid: 0, device: 'nic' })
+    expect(await asked('get', '7')).not.toHaveProperty('set_handle')
+    expect(await asked('get', '--spid', '5', '--token', 'b')).toMatchObject({ set_ref: 'token', token: 'b', spid: 5 })
+    expect(await asked('list')).toMatchObject({ set_ref: 'set_handle', set_handle: 'key-to-a' })
+    expect(await asked('list', '--token', 'b')).toMatchObject({ set_ref: 'token', token: 'b' })
+  })
+
+  it('knows its own version without a daemon', async () => {
+    const { code, out, calls } = await once({}, 'version')
+    expect({ code, calls }).toEqual({ code: 0, calls: [] })
+    expect(out).toMatch(/^version {2}\d+\.\d+\.\d+\n$/)
+  })
+})

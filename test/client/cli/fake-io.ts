@@ -1,0 +1,45 @@
+import { main } from '../../../client/cli/program.ts'
+import { makeClient } from '../../../client/client.ts'
+import type { ConnectOptions } from '../../../client/index.ts'
+import { fakeTransport } from '../fake-transport.ts'
+import { manualClock } from '../manual-clock.ts'
+
+interface World {
+  readonly env?: Record<string, string>
+  /** What the daemon answers, or throws. */
+  readonly answer?: Parameters<typeof fakeTransport>[0]
+}
+
+/** ioasidctl in a world of its own: a daemon that answers as the test likes, output as text. */
+export function ioasidctl({ env = {}, answer }: World = {}) {
+  const fake = fakeTransport(answer)
+  const manual = manualClock()
+  const connected: ConnectOptions[] = []
+  const interrupt = new AbortController()
+  let out = ''
+  let err = ''
+  const run = (...argv: string[]) =>
+    main(argv, {
+      out: (text) => {
+        out += text
+      },
+      err: (text) => {
+        err += text
+      },
+      env,
+      connect: (options) => {
+        connected.push(options)
+        const { endpoint: _endpoint, ...settings } = options
+        return makeClient(() => fake.transport, manual.clock, settings)
+      },
+      interrupted: interrupt.signal,
+    })
+  return { ...fake, ...manual, run, connected, interrupt, out: () => out, err: () => err }
+}
+
+/** One command: its exit code and what it has printed. */
+export async function once(world: World, ...argv: string[]) {
+  const cli = ioasidctl(world)
+  const code = await cli.run(...argv)
+  return { code, out: cli.out(), err: cli.err(), calls: cli.calls, isClosed: cli.isClosed() }
+}

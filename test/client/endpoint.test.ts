@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import { defaultEndpoint, parseEndpoint } from '../../client/endpoint.ts'
+import { connect } from '../../client/index.ts'
+
+describe('an endpoint', () => {
+  it.each([
+    ['unix:///run/ioasidd/ioasidd.sock', 'unix:/run/ioasidd/ioasidd.sock'],
+    ['unix:/run/x.sock', 'unix:/run/x.sock'],
+    ['unix:///tmp/with space/x.sock', 'unix:/tmp/with space/x.sock'],
+    ['tcp://127.0.0.1:7000', 'dns:127.0.0.1:7000'],
+    ['host.example:7000', 'dns:host.example:7000'],
+    ['[::1]:7000', 'dns:[::1]:7000'],
+    ['tcp://[::1]:7000', 'dns:[::1]:7000'],
+  ])('%s is known', (name, target) => {
+    expect(parseEndpoint(name)).toEqual({ name, target })
+  })
+
+  it.each([
+    '',
+    'unix:',
+    'unix:x.sock',
+    'unix://x.sock',
+    'unix:///',
+    `unix:///${'x'.repeat(107)}`,
+    'http://host:80',
+    'host',
+    'host:',
+    'host:0',
+    'host:65536',
+    '::1:7000',
+    'tcp://host:7000/x',
+    ' host:7000',
+  ])("'%s' is refused", (name) => {
+    expect(() => parseEndpoint(name)).toThrow(/^endpoint: /)
+  })
+
+  it('is by default where the daemon listens by default', () => {
+    expect(defaultEndpoint({ uid: 0, runtimeDir: '/run/user/0' })).toBe('unix:///run/ioasidd/ioasidd.sock')
+    expect(defaultEndpoint({ uid: 1000, runtimeDir: '/run/user/1000' })).toBe('unix:///run/user/1000/ioasidd.sock')
+    expect(() => defaultEndpoint({ uid: 1000, runtimeDir: undefined })).toThrow('XDG_RUNTIME_DIR')
+  })
+
+  it('that is wrong is refused when the client is made', () => {
+    expect(() => connect({ endpoint: 'nowhere' })).toThrow('endpoint')
+    expect(() => connect({ endpoint: [] })).toThrow('endpoint')
+    expect(() => connect({ endpoint: 'host:1', retry: { initialDelayMs: 0 } })).toThrow('retry.initial_delay_ms')
+  })
+})

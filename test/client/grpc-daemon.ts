@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js'
+import type { GetStatusResponse } from '../../proto/gen/ioasid/v1/GetStatusResponse.ts'
+import type { SubscribeRequest__Output } from '../../proto/gen/ioasid/v1/SubscribeRequest.ts'
+import type { SubscribeResponse } from '../../proto/gen/ioasid/v1/SubscribeResponse.ts'
+import { serviceDefinition } from '../../proto/load.ts'
+
+/** Where a daemon may listen; removed with `remove`. */
+export function socketDirectory() {
+  const directory = mkdtempSync(join(tmpdir(), 'ioasid-client-'))
+  return {
+    endpoint: (name: string) => `unix://${join(directory, name)}`,
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  }
+}
+
+export type StreamCall = ServerWritableStream<SubscribeRequest__Output, SubscribeResponse>
+
+interface Handlers {
+  readonly getStatus?: (
+    call: ServerUnaryCall<unknown, GetStatusResponse>,
+    answer: sendUnaryData<GetStatusResponse>,
+  ) => void
+  readonly subscribe?: (call: StreamCall) => void
+}
+
+/** A grpc-js server that answers GetStatus and Subscribe as a test likes, on a socket. */
+export async function startFake(endpoint: string, { getStatus, subscribe }: Handlers): Promise<{ stop: () => void }> {
+  const server = new Server()
+  if (getStatus !== undefined) {
+    const { GetStatus } = serviceDefinition('ioasid.v1.AdminService')
+    server.addService({ GetStatus }, { GetStatus: getStatus })
+  }
+  if (subscribe !== undefined) {
+    const { Subscribe } = serviceDefinition('ioasid.v1.NotificationService')
+    server.addService({ Subscribe }, { Subscribe: subscribe })
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(endpoint, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()))
+  })
+  return { stop: () => server.forceShutdown() }
+}

@@ -1,0 +1,39 @@
+import type { Notification } from '../../proto/gen/ioasid/v1/Notification.ts'
+import type { SubscribeResponse } from '../../proto/gen/ioasid/v1/SubscribeResponse.ts'
+
+/** What a daemon sends to a subscriber, short enough to read in a test. */
+
+export const SPACE = 'space-1'
+
+type Kind = 'HEADER' | 'NOTIFICATIONS' | 'SNAPSHOT_END' | 'HEARTBEAT'
+
+const message = (kind: Kind, revision: number, prev: number, more: SubscribeResponse = {}): SubscribeResponse => ({
+  subscription_id: '1',
+  space_id: SPACE,
+  kind,
+  revision: String(revision),
+  prev_revision: String(prev),
+  ...more,
+})
+
+export const header = (revision: number, space_id = SPACE) => message('HEADER', revision, 0, { space_id })
+export const heartbeat = (revision: number, prev: number) => message('HEARTBEAT', revision, prev)
+export const snapshotEnd = (revision: number, prev = revision) => message('SNAPSHOT_END', revision, prev)
+
+const bind = (revision: number, ioasid: number, spid: number): Notification => ({
+  type: 'BIND',
+  revision: String(revision),
+  token: 'vm-a',
+  set_id: '1',
+  ioasid,
+  generation: '1',
+  spid,
+  bind_revision: String(revision),
+})
+
+/** Events of one revision; each is a BIND of the given id to a SPID a hundred higher. */
+export const events = (revision: number, prev: number, ioasids: number[], more = false) =>
+  message('NOTIFICATIONS', revision, prev, {
+    more,
+    notifications: ioasids.map((ioasid) => bind(revision, ioasid, ioasid + 100)),
+  })

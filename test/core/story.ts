@@ -1,0 +1,210 @@
+import fc from 'fast-check'
+import type { Command } from '../../server/core/command.ts'
+import { asIoasid, asSetId, asSpid } from '../../server/core/ids.ts'
+import type { SpaceConfig } from '../../server/core/state.ts'
+import { CONFIG } from '../support/space.ts'
+import type { Model } from './model.ts'
+
+/**
+ * Random stories. A step is drawn without knowing where the story stands, its numbers are taken as places among what
+ * is there when its turn comes: so most commands meet a live set and an id of it, some do not, and a failing story can be
+ * made shorter step by step.
+ */
+export type Step =
+  | { readonly do: 'create'; readonly token: string; readonly quota: number; readonly leased: boolean }
+  | { readonly do: 'adjust'; readonly set: number; readonly quota: number }
+  | { readonly do: 'delete'; readonly set: number; readonly force: boolean }
+  | {
+      readonly do: 'allocate'
+      readonly set: number
+      readonly count: number
+      readonly range: readonly [number, number] | null
+      readonly spids: readonly [first: number, step: number] | null
+      readonly data: number
+    }
+  | {
+      readonly do: 'free'
+      readonly set: number
+      readonly ids: readonly number[]
+      readonly age: 'any' | 'true' | 'stale'
+    }
+  | { readonly do: 'free_all'; readonly set: number }
+  | {
+      readonly do: 'attach' | 'detach'
+      readonly set: number
+      readonly id: number
+      readonly spid: number
+      readonly device: string
+    }
+  | { readonly do: 'attach_data' | 'detach_data'; readonly set: number; readonly id: number; readonly data: number }
+  | { readonly do: 'wait'; readonly ms: number }
+  | { readonly do: 'freeze' }
+  | { readonly do: 'restart'; readonly from: 'log' | 'snapshot'; readonly config: SpaceConfig }
+
+export const TOKENS = ['vm-a', 'vm-ab', 'vm-b', 'vm-é']
+const DEVICES = ['', '', 'nic', 'gpu']
+const PLACES = 999
+
+export function configs(capacities: readonly [number, number]): fc.Arbitrary<SpaceConfig> {
+  return fc.record({
+    capacity: fc.integer({ min: capacities[0], max: capacities[1] }),
+    reserved: fc.array(
+      fc.tuple(fc.nat(capacities[1]), fc.nat(3)).map(([first, more]) => [first, first + more] as const),
+      { maxLength: 2 },
+    ),
+    policy: fc.constantFrom('rested' as const, 'lowest' as const),
+    reuseDelayMs: fc.constantFrom(0, 0, 1000, 5000),
+    maxSets: fc.constantFrom(4, CONFIG.maxSets),
+    maxPrivateData: fc.constantFrom(12, CONFIG.maxPrivateData),
+    maxDevicesPerId: fc.constantFrom(2, CONFIG.maxDevicesPerId),
+  })
+}
+
+/** A story begins with a set, since little can happen without one. */
+export function stories(
+  capacities: readonly [number, number],
+  maxCount: number,
+  maxLength: number,
+): fc.Arbitrary<Step[]> {
+  const first: Step = { do: 'create', token: 'vm-a', quota: 0, leased: false }
+  return fc
+    .array(steps(capacities, maxCount), { minLength: 1, maxLength, size: 'max' })
+    .map((others) => [first, ...others])
+}
+
+function steps(capacities: readonly [number, number], maxCount: number): fc.Arbitrary<Step> {
+  const place = fc.nat(PLACES)
+  const quota = fc.oneof(fc.nat(12), fc.nat(capacities[1]), fc.constant(0))
+  const count = fc.oneof({ arbitrary: fc.integer({ min: 1, max: maxCount }), weight: 3 }, fc.constant(1))
+  const range = fc.option(fc.tuple(fc.nat(2 * capacities[1]), fc.nat(2 * capacities[1])), { freq: 2 })
+  const spids = fc.option(fc.tuple(fc.nat(6), fc.constantFrom(1, 1, 2, -1)), { freq: 2 })
+  const onId = { set: place, id: fc.nat(PLACES), data: fc.integer({ min: 1, max: 6 }) }
+  const step = <Kind extends Step['do']>(kind: Kind) => fc.constant(kind)
+  return fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: step('create'), token: fc.constantFrom('', ...TOKENS), quota, leased: rarely() }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: step('adjust'), set: place, quota }) },
+    { weight: 1, arbitrary: fc.record({ do: step('delete'), set: place, force: fc.boolean() }) },
+    {
+      weight: 9,
+      arbitrary: fc.record({
+        do: step('allocate'),
+        set: place,
+        count,
+        range,
+        spids,
+        data: fc.constantFrom(0, 0, 0, 3),
+      }),
+    },
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        do: step('free'),
+        set: place,
+        ids: fc.uniqueArray(fc.nat(PLACES), { minLength: 1, maxLength: 5 }),
+        age: fc.constantFrom('any' as const, 'any' as const, 'true' as const, 'stale' as const),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: step('free_all'), set: place }) },
+    {
+      weight: 9,
+      arbitrary: fc.record({
+        do: fc.constantFrom('attach' as const, 'attach' as const, 'detach' as const),
+        set: place,
+        id: fc.nat(PLACES),
+        spid: fc.nat(6),
+        device: fc.constantFrom(...DEVICES),
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constantFrom('attach_data' as const, 'detach_data' as const), ...onId }),
+    },
+    { weight: 3, arbitrary: fc.record({ do: step('wait'), ms: fc.constantFrom(1, 500, 1000, 6000) }) },
+    { weight: 3, arbitrary: fc.record({ do: step('freeze') }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: step('restart'),
+        from: fc.constantFrom('log' as const, 'snapshot' as const),
+        config: configs(capacities),
+      }),
+    },
+  )
+}
+
+function rarely(): fc.Arbitrary<boolean> {
+  return fc.nat(19).map((number) => number === 0)
+}
+
+export type Action = Exclude<Step, { do: 'wait' | 'freeze' | 'restart' }>
+
+/** What a step asks for where the story stands. */
+export function commandOf(step: Action, model: Model): Command {
+  if (step.do === 'create') {
+    return { kind: 'create_set', token: step.token, quota: step.quota, leased: step.leased }
+  }
+  // Few places lead to the first set of all, which may be gone, to one that never was, and to no set at all.
+  const live = model.sets.map((set) => set.setId)
+  const number = choose(step.set < 0.95 * PLACES ? live : [], [1, model.lastSetId + 1, 0], step.set)
+  const setId = asSetId(number)
+  const own = model.sets.find((set) => set.setId === number)?.ids ?? []
+  // Few places lead to ids of other sets, and to numbers that are nobody's.
+  const mine = own.map((id) => id.ioasid)
+  const all = model.sets.flatMap((set) => set.ids).map((id) => id.ioasid)
+  const { capacity } = model.config
+  const nobodys = [0, capacity - 1, capacity, 4_294_967_295]
+  const idAt = (place: number) => {
+    const likely = place < 0.92 * PLACES ? mine : place < 0.97 * PLACES ? all : []
+    return asIoasid(choose(likely, nobodys, place))
+  }
+  switch (step.do) {
+    case 'adjust':
+      return { kind: 'adjust_quota', setId, quota: step.quota }
+    case 'delete':
+      return { kind: 'delete_set', setId, force: step.force }
+    case 'allocate': {
+      const [a, b] = step.range ?? [0, capacity - 1]
+      const [min, max] = [Math.min(a % capacity, b % capacity), Math.max(a % capacity, b % capacity)]
+      const data = step.data === 0 ? null : new Uint8Array(step.data).fill(65 + step.data)
+      return { kind: 'allocate', setId, count: step.count, min, max, spids: spidsOf(step), privateData: data }
+    }
+    case 'free': {
+      const ioasids = [...new Set(step.ids.map(idAt))]
+      const generation = own.find((id) => id.ioasid === ioasids[0])?.generation ?? 1
+      return {
+        kind: 'free',
+        setId,
+        ioasids,
+        generation: { any: null, true: generation, stale: generation + 1 }[step.age],
+      }
+    }
+    case 'free_all':
+      return { kind: 'free_all', setId }
+    case 'attach':
+      return { kind: 'attach_spid', setId, ioasid: idAt(step.id), spid: asSpid(step.spid), device: step.device }
+    case 'detach':
+      return { kind: 'detach_spid', setId, ioasid: idAt(step.id), device: step.device }
+    case 'attach_data': {
+      const privateData = new Uint8Array(step.data).fill(97 + step.data)
+      return { kind: 'attach_data', setId, ioasid: idAt(step.id), privateData }
+    }
+    case 'detach_data':
+      return { kind: 'detach_data', setId, ioasid: idAt(step.id) }
+  }
+}
+
+function choose(likely: readonly number[], others: readonly number[], place: number): number {
+  const among = likely.length > 0 ? likely : others
+  return among[place % among.length] ?? 0
+}
+
+/** As many different SPIDs as ids: ascending, descending, or with gaps. */
+function spidsOf({ count, spids }: Extract<Action, { do: 'allocate' }>) {
+  if (spids === null) return null
+  const [first, step] = spids
+  const lowest = step < 0 ? first + count : first
+  return Array.from({ length: count }, (_, index) => asSpid(lowest + step * index))
+}

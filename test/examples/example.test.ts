@@ -1,0 +1,30 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { repositoryRoot } from '../support/repository.ts'
+
+const run = promisify(execFile)
+
+test('npm run example tells the guest life cycle, with both tables right after kill -9 of the daemon', async () => {
+  const { stdout } = await run('npm', ['run', '--silent', 'example'], { cwd: repositoryRoot, timeout: 60_000 })
+  const lines = stdout.split('\n')
+  const told = (name: string) => lines.filter((line) => line.startsWith(`${name.padEnd(9)} │ `)).map((line) => line.slice(12))
+
+  // Both guests use PASID 101; the hosts PASIDs differ, and neither consumer hears of the other's.
+  const hosts = ['kvm vm-a', 'kvm vm-b'].map((name) => {
+    const bound = told(name).flatMap((line) => /^BIND 101→(\d+)/.exec(line)?.[1] ?? [])
+    expect(bound).toHaveLength(1)
+    return bound[0]
+  })
+  expect(new Set(hosts).size).toBe(2)
+
+  for (const vm of ['vm-a', 'vm-b']) {
+    expect(told(`kvm ${vm}`).filter((line) => line.includes('the daemon is away'))).not.toHaveLength(0)
+    const events = told(`kvm ${vm}`).flatMap((line) => /^(BIND|UNBIND) \d+/.exec(line)?.[0] ?? [])
+    // Each once, in order, over the daemon's death.
+    expect(events.slice(0, 4)).toEqual(['BIND 101', 'BIND 102', 'BIND 103', 'UNBIND 102'])
+    expect(events.slice(4).sort()).toEqual(['UNBIND 101', 'UNBIND 103'])
+    expect(told('example  ').join('\n')).toContain(`${vm} is right`)
+  }
+  expect(lines.at(-2)).toBe('Done.')
+})

@@ -1,0 +1,161 @@
+import { once } from 'node:events'
+import type { ServiceError } from '@grpc/grpc-js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { messageCodec } from '../../proto/load.ts'
+import { field, numberField, readRefusal, refusalOf, type Served, serve } from '../support/rpc.ts'
+
+let served: Served
+let handle: string
+
+beforeAll(async () => {
+  served = await serve()
+  const { set } = (await served.set('CreateSet', { token: 'vm' })) as { set: { set_handle: string } }
+  handle = set.set_handle
+})
+afterAll(() => served.stop())
+
+/** A byte that never is in UTF-8, a half character, an overlong one, and a surrogate. */
+const BROKEN = ['ff', '61e282', 'c0af', 'eda080'].map((hex) => Buffer.from(hex, 'hex'))
+
+/** A valid message of every method, and the numbers of its fields that are text. */
+const TEXTS: readonly (readonly [method: string, valid: () => Buffer, fields: Readonly<Record<string, number>>])[] = [
+  ['SetService/CreateSet', () => Buffer.alloc(0), { token: 1, lease_handle: 3, request_id: 4 }],
+  ['SetService/GetSet', () => Buffer.alloc(0), { set_handle: 1, token: 2 }],
+  ['SetService/ListSets', () => Buffer.alloc(0), { token_prefix: 1, page_token: 3 }],
+  ['SetService/AdjustQuota', () => field(1, handle), { set_handle: 1, request_id: 3 }],
+  ['SetService/DeleteSet', () => field(1, handle), { set_handle: 1, request_id: 3 }],
+  ['IoasidService/Allocate', () => field(1, handle), { set_handle: 1, request_id: 7 }],
+  ['IoasidService/Free', () => Buffer.concat([field(1, handle), numberField(2, 1)]), { set_handle: 1, request_id: 4 }],
+  ['IoasidService/FreeAll', () => field(1, handle), { set_handle: 1, request_id: 2 }],
+  ['IoasidService/GetIoasid', () => numberField(1, 1), { set_handle: 2 }],
+  ['IoasidService/FindBySpid', () => field(2, 'vm'), { token: 2, acquire_for_lease: 4, request_id: 5 }],
+  ['IoasidService/FindBySpid', () => Buffer.alloc(0), { set_handle: 1 }],
+  ['IoasidService/ListIoasids', () => field(2, 'vm'), { token: 2, page_token: 4 }],
+  ['IoasidService/ListIoasids', () => Buffer.alloc(0), { set_handle: 1 }],
+  ['IoasidService/AttachSpid', () => field(1, handle), { set_handle: 1, device: 4, request_id: 5 }],
+  ['IoasidService/DetachSpid', () => field(1, handle), { set_handle: 1, device: 3, request_id: 4 }],
+  [
+    'IoasidService/AttachData',
+    () => Buffer.concat([field(1, handle), field(3, 'x')]),
+    { set_handle: 1, request_id: 4 },
+  ],
+  ['IoasidService/DetachData', () => field(1, handle), { set_handle: 1, request_id: 3 }],
+]
+
+const subscribe = async (bytes: Buffer) => {
+  const call = served.rawSubscribe(bytes)
+  call.resume()
+  const [error] = (await once(call, 'error')) as [ServiceError]
+  return readRefusal(error)
+}
+
+describe('a text that is not UTF-8', () => {
+  it.each(TEXTS)('is refused: %s', async (method, valid, fields) => {
+    for (const [name, number] of Object.entries(fields)) {
+      for (const broken of BROKEN) {
+        const refusal = await refusalOf(served.raw(method, Buffer.concat([valid(), field(number, broken)])))
+        expect(refusal, name).toMatchObject({
+          status: 'INVALID_ARGUMENT',
+          reason: 'INVALID_FIELD',
+          metadata: { field: name },
+        })
+      }
+    }
+  })
+
+  it('is refused: NotificationService/Subscribe', async () => {
+    const now = Buffer.concat([numberField(5, 1), field(1, 'vm')])
+    const fields = { 'tokens[1]': 1, 'set_handles[0]': 2, space_id: 8, lease_handle: 9 }
+    for (const [name, number] of Object.entries(fields)) {
+      for (const broken of BROKEN) {
+        expect(await subscribe(Buffer.concat([now, field(number, broken)]))).toMatchObject({
+          reason: 'INVALID_FIELD',
+          metadata: { field: name },
+        })
+      }
+    }
+  })
+
+  it('is refused in an item of a Batch, and fails that item alone', async () => {
+    const item = field(1, field(1, Buffer.concat([field(1, handle), field(7, BROKEN[0] ?? '')])))
+    const good = field(1, field(1, field(1, handle)))
+    const answer = await served.raw('IoasidService/Batch', Buffer.concat([item, good]))
+    expect(messageCodec('ioasid.v1.BatchResponse').deserialize(answer).results).toMatchObject([
+      { failure: { code: 3, reason: 'INVALID_FIELD', metadata: { field: 'request_id' } } },
+      { allocate: { ioasids: [1] } },
+    ])
+  })
+})
+
+describe('an enum number that is not defined', () => {
+  it('is refused as a type of notification, and so is the one that stands for none', async () => {
+    const request = Buffer.concat([numberField(3, 1), numberField(5, 1)])
+    for (const type of [0, 9, 99, 4_294_967_295]) {
+      expect(await subscribe(Buffer.concat([request, numberField(4, 1), numberField(4, type)]))).toMatchObject({
+        reason: 'INVALID_FIELD',
+        metadata: { field: 'types[1]' },
+      })
+    }
+  })
+
+  it('is refused as a priority, though it would have no effect', async () => {
+    const request = Buffer.concat([numberField(3, 1), numberField(5, 1)])
+    for (const priority of [4, 99]) {
+      expect(await subscribe(Buffer.concat([request, numberField(11, priority)]))).toMatchObject({
+        reason: 'INVALID_FIELD',
+        metadata: { field: 'priority' },
+      })
+    }
+  })
+})
+
+describe('what is no message', () => {
+  const isServed = async () => {
+    const answer = await served.raw('SetService/GetSet', field(2, 'vm'))
+    expect(messageCodec('ioasid.v1.GetSetResponse').deserialize(answer).set).toMatchObject({ token: 'vm' })
+  }
+
+  it('gets a clean status, and the connection goes on', async () => {
+    const garbage = ['ffffffff', '0a', '0aff01', '08ffffffffffffffffffff', '0c', '07', 'deadbeefdeadbeef']
+    for (const hex of garbage) {
+      for (const method of ['SetService/GetSet', 'IoasidService/Allocate', 'IoasidService/Batch']) {
+        const refusal = await refusalOf(served.raw(method, Buffer.from(hex, 'hex')))
+        expect(['INTERNAL', 'INVALID_ARGUMENT']).toContain(refusal.status)
+      }
+      expect(['INTERNAL', 'INVALID_ARGUMENT']).toContain((await subscribe(Buffer.from(hex, 'hex'))).status)
+    }
+    await isServed()
+  })
+
+  it('gets a clean status when it is too large, and the connection goes on', async () => {
+    const refusal = await refusalOf(served.raw('IoasidService/AttachData', field(3, Buffer.alloc(4 * 1024 * 1024 + 1))))
+    expect(refusal).toMatchObject({ status: 'RESOURCE_EXHAUSTED', reason: '' })
+    await isServed()
+  })
+
+  it('may have fields that a later release will know', async () => {
+    const answer = await served.raw(
+      'SetService/GetSet',
+      Buffer.concat([field(2, 'vm'), field(99, 'new'), numberField(98, 7)]),
+    )
+    expect(messageCodec('ioasid.v1.GetSetResponse').deserialize(answer).set).toMatchObject({ token: 'vm' })
+  })
+
+  it('is nothing that anybody need look at', () => {
+    expect(served.errors).toEqual([])
+  })
+})
+
+describe('a service or method that is not there yet', () => {
+  it.each([
+    'LeaseService/GrantLease',
+    'IoasidService/Acquire',
+    'IoasidService/Release',
+    'NotificationService/Acknowledge',
+    'AdminService/GetHistory',
+    'AdminService/Compact',
+    'AdminService/NoSuch',
+  ])('is UNIMPLEMENTED: %s', async (method) => {
+    expect(await refusalOf(served.raw(method, Buffer.alloc(0)))).toMatchObject({ status: 'UNIMPLEMENTED', reason: '' })
+  })
+})

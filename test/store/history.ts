@@ -1,0 +1,107 @@
+import type { Entry } from '../../server/core/event.ts'
+import { isFailure } from '../../server/core/failure.ts'
+import { asIoasid, asRevision, asSetId, asSpid, type SetId } from '../../server/core/ids.ts'
+import type { Genesis, Loaded, Mark, Store } from '../../server/store/store.ts'
+import { canonical, type Running, restore, start, submit } from '../support/space.ts'
+
+export const GENESIS: Genesis = {
+  spaceId: 'space-1',
+  handleKey: Uint8Array.from({ length: 32 }, (_, index) => index * 7),
+}
+
+/** A space of three pages, in which everything that a snapshot holds has happened. */
+export function busySpace(): Running {
+  const running = start({ capacity: 10_000, reuseDelayMs: 60_000 })
+  const alive = createSet(running, 'vm-alive')
+  const gone = createSet(running, 'vm-gone-é')
+  for (const setId of [alive, gone]) {
+    const spids = [5, 6, 7].map(asSpid)
+    done(running, {
+      kind: 'allocate',
+      setId,
+      count: 3,
+      min: 0,
+      max: 9999,
+      spids,
+      privateData: Uint8Array.of(1, 2, 255),
+    })
+    done(running, { kind: 'allocate', setId, count: 2, min: 9000, max: 9999, spids: null, privateData: null })
+  }
+  const first = asIoasid(running.state.spids.get(alive)?.get(5) ?? 0)
+  done(running, { kind: 'attach_spid', setId: alive, ioasid: first, spid: asSpid(5), device: 'nic' })
+  running.nowMs = 1500
+  done(running, { kind: 'delete_set', setId: gone, force: true })
+  return running
+}
+
+/** So many more revisions, one id each. */
+export function goOn(running: Running, revisions: number): readonly Entry[] {
+  const before = running.log.length
+  const setId = asSetId(1)
+  const allocate = { kind: 'allocate', setId, count: 1, min: 100, max: 8999, spids: null, privateData: null } as const
+  for (let count = 0; count < revisions; count++) done(running, allocate)
+  return running.log.slice(before)
+}
+
+/** An entry of three parts: longer than 2 MiB as encoded. */
+export function longEntry(revision: number): Entry {
+  const set = { setId: asSetId(1), token: 'vm-alive' }
+  const runs = Array.from({ length: 200_000 }, (_, index) => 1_000_000 + index * 2)
+  const data = Uint8Array.from({ length: 600_000 }, (_, index) => index * index)
+  const events = [
+    { kind: 'ALLOC' as const, set, runs },
+    { kind: 'DATA' as const, set, runs: [1, 1], data },
+  ]
+  return { revision: asRevision(revision), servingMs: 1, wallMs: 2, events }
+}
+
+/** An entry that means nothing, for tests of the log alone. */
+export function plainEntry(revision: number): Entry {
+  const set = { setId: asSetId(1), token: 'vm' }
+  return {
+    revision: asRevision(revision),
+    servingMs: revision,
+    wallMs: 0,
+    events: [{ kind: 'ALLOC', set, runs: [revision, 1] }],
+  }
+}
+
+export function plainEntries(first: number, count: number): Entry[] {
+  return Array.from({ length: count }, (_, index) => plainEntry(first + index))
+}
+
+export interface Read extends Genesis {
+  readonly compactRevision: number
+  readonly entries: readonly Entry[]
+  readonly marks: readonly Mark[]
+  readonly base: Loaded['base']
+}
+
+/** All that a start reads. */
+export async function read(store: Store): Promise<Read> {
+  const loaded = await store.load()
+  return { ...loaded, entries: await collect(loaded.entries), marks: await collect(loaded.marks) }
+}
+
+async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const collected: Item[] = []
+  for await (const item of items) collected.push(item)
+  return collected
+}
+
+/** The state that a start makes of what it read, in a form that can be compared. */
+export function stateOf({ base, entries }: Read, running: Running): object {
+  const state = restore(base, entries, running.state.config)
+  if ('contradiction' in state) throw new Error(state.contradiction)
+  return canonical(state)
+}
+
+function createSet(running: Running, token: string): SetId {
+  done(running, { kind: 'create_set', token, quota: 0, leased: false })
+  return running.state.lastSetId
+}
+
+function done(running: Running, command: Parameters<typeof submit>[1]): void {
+  const decision = submit(running, command)
+  if (isFailure(decision)) throw new Error(`${command.kind} was refused: ${JSON.stringify(decision)}`)
+}
