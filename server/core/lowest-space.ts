@@ -69,7 +69,7 @@ export function createLowestSpace(capacity: number, reclaimRevisionOf: (id: numb
     available += count
   }
 
-  /** One id is what most requests are about, and costs less than half of a run of one. */
+  /** One id is what most requests are about, and costs about half of a run of one. */
   function takeOne(id: number): void {
     const word = id >>> WORD_SHIFT
     const bit = 1 << (id & LAST_BIT)
