@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Client } from './api.ts'
 import { type CallContext, deadlineField, makeCall } from './call.ts'
 import { check, wholeNumber } from './check.ts'
@@ -64,6 +65,8 @@ export function makeClient(makeTransport: () => Transport, clock: Clock, setting
   const deadlineMs = deadlineField('deadline_ms', settings.deadlineMs ?? DEFAULT_DEADLINE_MS)
   const retry = retrySettings(settings.retry ?? {})
   const closing = new AbortController()
+  // Every call that waits listens to it, and Node takes more than ten listeners for a leak.
+  setMaxListeners(0, closing.signal)
   const transport = makeTransport()
   const context: CallContext = { transport, clock, retry, deadlineMs, closing: closing.signal }
   const call = makeCall(context)

@@ -38,6 +38,20 @@ describe('a call', () => {
     expect([...ids][0]).toMatch(/^[0-9a-f-]{36}$/)
   })
 
+  it('may wait beside a hundred others without a warning of the runtime', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => void warnings.push(warning)
+    process.on('warning', note)
+    const { client, advance } = setUp([grpcError('UNAVAILABLE')], { deadlineMs: 1_000 })
+    const calls = Promise.allSettled(Array.from({ length: 100 }, () => client.freeAll({ setHandle })))
+    await advance(2_000)
+    await calls
+    // Warnings are told a turn later.
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+
   it('has another request_id than the next one, unless the caller gives one', async () => {
     const { client, calls } = setUp([{ revision: '1' }])
     await client.freeAll({ setHandle })
