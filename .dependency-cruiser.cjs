@@ -63,7 +63,7 @@ module.exports = {
       'rpc-knows-engine-and-wire',
       'The rpc layer imports the core, the engine, proto and grpc, never a store or the daemon.',
       rpc,
-      allBut('^server/(core|engine|rpc)/', '^proto/', npm('@grpc/grpc-js', 'grpc-health-check')),
+      allBut('^server/(core|engine|rpc)/', '^proto/', npm('@grpc/grpc-js')),
     ),
     rule('server-is-no-client', 'The server does not need the client.', { path: '^server/' }, { path: '^client/' }),
     rule(

@@ -33,7 +33,8 @@ export interface ConnectOptions extends ClientSettings {
   /**
    * Where the daemon listens: `unix:///path`, `unix:/path`, `tcp://host:port` or `host:port` (an IPv6 host in brackets),
    * or several of one cluster: the next one is tried whenever one is UNAVAILABLE. Default: where the daemon listens by
-   * default, for root `unix:///run/ioasidd/ioasidd.sock`, else `$XDG_RUNTIME_DIR/ioasidd.sock`.
+   * default, for root `unix:///run/ioasidd/ioasidd.sock`, else `$XDG_RUNTIME_DIR/ioasidd.sock`,
+   * or without that variable `~/.local/state/ioasidd/ioasidd.sock`.
    */
   readonly endpoint?: string | readonly string[] | undefined
 }
@@ -56,7 +57,7 @@ export function connect(options: ConnectOptions = {}): Client {
 }
 
 function systemEndpoint(): string {
-  return defaultEndpoint({ uid: process.getuid?.(), runtimeDir: process.env['XDG_RUNTIME_DIR'] })
+  return defaultEndpoint({ uid: process.getuid?.(), env: process.env })
 }
 
 /** A client over any transport and clock; the transport is made when the settings are known to be right. */

@@ -36,12 +36,19 @@ export function parseEndpoint(name: string): Endpoint {
 interface Surroundings {
   /** The user's number; undefined where there is none. */
   readonly uid: number | undefined
-  readonly runtimeDir: string | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Where the daemon listens when it is not told where: root's in /run, anyone else's in the runtime directory. */
-export function defaultEndpoint({ uid, runtimeDir }: Surroundings): string {
+/**
+ * Where the daemon listens when it is not told where: root's in /run, anyone else's in the runtime directory, or where
+ * there is none beside its data (server/config.ts).
+ */
+export function defaultEndpoint({ uid, env }: Surroundings): string {
   if (uid === 0) return 'unix:///run/ioasidd/ioasidd.sock'
-  if (runtimeDir?.startsWith('/')) return `unix://${runtimeDir.replace(/\/+$/, '')}/ioasidd.sock`
-  throw invalidField('endpoint', 'not given, and there is no default without XDG_RUNTIME_DIR.')
+  const { XDG_RUNTIME_DIR: runtimeDir = '', XDG_STATE_HOME: stateHome = '', HOME: home = '' } = env
+  const state = stateHome === '' ? `${home}/.local/state` : stateHome
+  const dir = runtimeDir === '' ? `${state}/ioasidd` : runtimeDir
+  const isKnown = runtimeDir !== '' || stateHome !== '' || home !== ''
+  if (isKnown && dir.startsWith('/')) return `unix://${dir.replace(/\/+$/, '')}/ioasidd.sock`
+  throw invalidField('endpoint', 'not given, and there is no default without XDG_RUNTIME_DIR or HOME.')
 }

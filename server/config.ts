@@ -37,19 +37,20 @@ const DEFAULT_LISTEN: Fallback = {
   text: 'unix:///run/ioasidd/ioasidd.sock, or without root unix://$XDG_RUNTIME_DIR/ioasidd.sock',
   of: ({ env, isRoot }) => {
     if (isRoot) return 'unix:///run/ioasidd/ioasidd.sock'
-    const dir = env['XDG_RUNTIME_DIR'] ?? ''
-    return dir === '' ? undefined : `unix://${join(dir, 'ioasidd.sock')}`
+    // Without a runtime directory, beside the data: anywhere in /tmp somebody else may have been first.
+    const dir = env['XDG_RUNTIME_DIR'] || stateDir(env)
+    return dir === undefined ? undefined : `unix://${join(dir, 'ioasidd.sock')}`
   },
 }
 
 const DEFAULT_DATA_DIR: Fallback = {
   text: '/var/lib/ioasidd, or without root $XDG_STATE_HOME/ioasidd',
-  of: ({ env, isRoot }) => {
-    if (isRoot) return '/var/lib/ioasidd'
-    const { XDG_STATE_HOME: state = '', HOME: home = '' } = env
-    if (state !== '') return join(state, 'ioasidd')
-    return home === '' ? undefined : join(home, '.local/state/ioasidd')
-  },
+  of: ({ env, isRoot }) => (isRoot ? '/var/lib/ioasidd' : stateDir(env)),
+}
+
+function stateDir({ XDG_STATE_HOME: state = '', HOME: home = '' }: Host['env']): string | undefined {
+  if (state !== '') return join(state, 'ioasidd')
+  return home === '' ? undefined : join(home, '.local/state/ioasidd')
 }
 
 const DEFAULT_LOG_FORMAT: Fallback = {

@@ -5,7 +5,8 @@ import { findOwnId, ioasidNotFound, setNotFound } from './lookup.ts'
 import { findId, type SetRecord, type State, unreserved } from './state.ts'
 import { type IoasidView, type SetView, viewIoasid, viewSet } from './view.ts'
 
-/** The reads: contract section 4. Each costs the same at any size, a page of a list as much as it holds. */
+/** The reads: contract section 4. Each costs the same at any size, a page of ids as much as it holds; a page
+ * of sets looks at every set. */
 
 /** A set named by its token, or by a handle that was decoded to its number (NO_SET where it names none). */
 export type SetRef = { readonly setId: SetId } | { readonly token: string }

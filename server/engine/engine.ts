@@ -11,6 +11,7 @@ import { createFeed } from './feed.ts'
 import { createHandles, type Handles } from './handles.ts'
 import { openSpace } from './open-space.ts'
 import { createSequencer, type Outcome, type Request, storeFailed } from './sequencer.ts'
+import { compacted } from './start-rules.ts'
 import { createSubscribe, type Opened, type SubscribeLimits, type SubscribeRequest } from './subscribe.ts'
 import { startUpkeep } from './upkeep.ts'
 
@@ -24,6 +25,8 @@ export interface Engine {
   read<Value>(query: (state: State) => Value): Promise<Value | Failure>
   subscribe(request: SubscribeRequest): Promise<Opened | Failure>
   status(): Promise<EngineStatus | Failure>
+  /** What a subscriber is told when what it had yet to read is not kept any longer. */
+  compacted(): Failure
   /** Refuses new work and ends every subscription with a failure; resolves when all that was decided is durable. */
   drain(failure: Failure): Promise<void>
 }
@@ -109,6 +112,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
       })
       return result
     },
+    compacted: () => compacted(upkeep.compactRevision),
     status: () =>
       sequencer.read((current) => ({
         ...status(current),

@@ -160,7 +160,8 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     const { events, answer } = decision
     const revision = events.length > 0 ? commit(events, servingMs) : state.revision
     if (request !== undefined) {
-      const remembered = { meaning: meaningOf(command), servingMs, revision, answer }
+      const meaning = meaningOf(command, state.config.capacity)
+      const remembered = { meaning, servingMs, revision, answer }
       for (const change of answers.remember(request.key, remembered)) keep(change)
     }
     schedule()
@@ -175,7 +176,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     // Let go of between the look and the read: then this is a new request, as it would have been a moment later.
     if (value === undefined) return submit(command, request)
     const { meaning, revision, answer } = readAnswer(value)
-    if (meaning === meaningOf(command)) return { answer, revision }
+    if (meaning === meaningOf(command, state.config.capacity)) return { answer, revision }
     const message = 'This request_id was used for another request.'
     return fail('REQUEST_ID_REUSED', message, { request_id: request.requestId })
   }

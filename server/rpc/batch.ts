@@ -10,7 +10,7 @@ import type { IoasidChanges } from './ioasid-changes.ts'
 import type { Log } from './log.ts'
 import { refuseField } from './refused.ts'
 import { INTERNAL_MESSAGE, statusCode } from './status.ts'
-import { attempt } from './unary.ts'
+import { attempt, type Method } from './unary.ts'
 
 /** Batch: contract section 4. The items in order, each for itself; what is too large for one is refused whole. */
 
@@ -49,21 +49,14 @@ function countIds({ allocate, free }: BatchItem__Output): number {
 
 async function runItem(changes: IoasidChanges, log: Log, item: BatchItem__Output): Promise<BatchResult> {
   const { allocate, free, attach_spid, detach_spid, attach_data, detach_data } = item
-  if (allocate)
-    return resultOf(await attempt(log, 'Batch', () => changes.allocate(allocate)), (ok) => ({ allocate: ok }))
-  if (free) return resultOf(await attempt(log, 'Batch', () => changes.free(free)), (ok) => ({ free: ok }))
-  if (attach_spid) {
-    return resultOf(await attempt(log, 'Batch', () => changes.attach_spid(attach_spid)), (ok) => ({ attach_spid: ok }))
-  }
-  if (detach_spid) {
-    return resultOf(await attempt(log, 'Batch', () => changes.detach_spid(detach_spid)), (ok) => ({ detach_spid: ok }))
-  }
-  if (attach_data) {
-    return resultOf(await attempt(log, 'Batch', () => changes.attach_data(attach_data)), (ok) => ({ attach_data: ok }))
-  }
-  if (detach_data) {
-    return resultOf(await attempt(log, 'Batch', () => changes.detach_data(detach_data)), (ok) => ({ detach_data: ok }))
-  }
+  const run = <Request, Response extends object>(request: Request, change: Method<Request, Response>) =>
+    attempt(log, 'Batch', request, change)
+  if (allocate) return resultOf(await run(allocate, changes.allocate), (done) => ({ allocate: done }))
+  if (free) return resultOf(await run(free, changes.free), (done) => ({ free: done }))
+  if (attach_spid) return resultOf(await run(attach_spid, changes.attach_spid), (done) => ({ attach_spid: done }))
+  if (detach_spid) return resultOf(await run(detach_spid, changes.detach_spid), (done) => ({ detach_spid: done }))
+  if (attach_data) return resultOf(await run(attach_data, changes.attach_data), (done) => ({ attach_data: done }))
+  if (detach_data) return resultOf(await run(detach_data, changes.detach_data), (done) => ({ detach_data: done }))
   // Acquire and Release: no lease can be granted yet, so there is nothing that they could refer to.
   return { failure: { code: code.UNIMPLEMENTED, message: `${item.item} is not served yet.` } }
 }

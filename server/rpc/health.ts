@@ -1,4 +1,4 @@
-import { Metadata, type ServiceDefinition, status } from '@grpc/grpc-js'
+import { Metadata, type ServerWritableStream, type ServiceDefinition, status } from '@grpc/grpc-js'
 import type { HealthHandlers } from '../../proto/gen/grpc/health/v1/Health.ts'
 import type { HealthCheckRequest__Output } from '../../proto/gen/grpc/health/v1/HealthCheckRequest.ts'
 import type { HealthCheckResponse } from '../../proto/gen/grpc/health/v1/HealthCheckResponse.ts'
@@ -19,7 +19,7 @@ const NAME = 'grpc.health.v1.Health'
 
 export function createHealth(services: readonly string[]): Health {
   const known = new Set(['', ...services])
-  const watching = createOpenCalls<HealthCheckRequest__Output, HealthCheckResponse>()
+  const watching = createOpenCalls<ServerWritableStream<HealthCheckRequest__Output, HealthCheckResponse>>()
   let present: 'SERVING' | 'NOT_SERVING' = 'SERVING'
 
   const implementation: HealthHandlers = {
@@ -43,8 +43,7 @@ export function createHealth(services: readonly string[]): Health {
     stop: (failure) => {
       present = 'NOT_SERVING'
       for (const call of watching) {
-        const { service } = 'request' in call ? call.request : { service: '' }
-        if (known.has(service)) call.write({ status: present })
+        if (known.has(call.request.service)) call.write({ status: present })
       }
       watching.endAll(failure)
     },

@@ -6,7 +6,6 @@ import type { NotificationType, TellableEvent } from '../core/event.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import type { Revision } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
-import { compacted } from '../engine/start-rules.ts'
 import type { Opened } from '../engine/subscribe.ts'
 import { decodeSubscribe } from './decode-subscribe.ts'
 import type { Log } from './log.ts'
@@ -35,8 +34,8 @@ export function createSubscribeHandler(
   const { engine, log } = options
   const encode = createEventEncoder()
   return async (call) => {
-    const result = await attempt(log, 'Subscribe', async () => {
-      const request = decodeSubscribe(engine, call.request)
+    const result = await attempt(log, 'Subscribe', call.request, async (message) => {
+      const request = decodeSubscribe(engine, message)
       const opened = await engine.subscribe(request)
       if (isFailure(opened)) return opened
       try {
@@ -86,10 +85,9 @@ async function tell(
 
   await send('HEADER', revision)
   if (snapshot !== undefined) {
-    for (const { parts } of bodiesOf(snapshotPartsOf(snapshot.items(), revision, types))) {
-      // Always more: SNAPSHOT_END is the last message of this revision, and the one that makes it a cursor.
-      const result = await send('NOTIFICATIONS', revision, parts, true, snapshotTimeoutMs)
-      if (result === 'slow') return compacted(revision)
+    for (const { parts, more } of bodiesOf(snapshotPartsOf(snapshot.items(), revision, types))) {
+      const result = await send('NOTIFICATIONS', revision, parts, more, snapshotTimeoutMs)
+      if (result === 'slow') return engine.compacted()
       if (result === 'ended') break
     }
     snapshot.release()

@@ -1,18 +1,16 @@
-import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js'
+import type { EventEmitter } from 'node:events'
 import type { Failure } from '../core/failure.ts'
 import { toStatus } from './status.ts'
 
-type Call<Request, Response> = ServerWritableStream<Request, Response> | ServerDuplexStream<Request, Response>
-
 /** Streams that have no end of their own: a shutdown ends them, or it would wait behind them for ever. */
-export interface OpenCalls<Request, Response> extends Iterable<Call<Request, Response>> {
+export interface OpenCalls<Call> extends Iterable<Call> {
   /** Keeps the call until it is over. After `endAll` it is ended at once. */
-  add(call: Call<Request, Response>): void
+  add(call: Call): void
   endAll(failure: Failure): void
 }
 
-export function createOpenCalls<Request, Response>(): OpenCalls<Request, Response> {
-  const open = new Set<Call<Request, Response>>()
+export function createOpenCalls<Call extends EventEmitter>(): OpenCalls<Call> {
+  const open = new Set<Call>()
   let ended: Failure | undefined
   return {
     [Symbol.iterator]: () => open.values(),

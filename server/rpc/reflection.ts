@@ -22,10 +22,7 @@ export interface Reflection {
   stop(failure: Failure): void
 }
 
-export const REFLECTION_SERVICES = [
-  'grpc.reflection.v1.ServerReflection',
-  'grpc.reflection.v1alpha.ServerReflection',
-] as const
+const REFLECTION_SERVICES = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'] as const
 
 type Call = ServerDuplexStream<ServerReflectionRequest__Output, ServerReflectionResponse>
 
@@ -33,7 +30,7 @@ type Call = ServerDuplexStream<ServerReflectionRequest__Output, ServerReflection
 export function createReflection(services: readonly string[]): Reflection {
   const descriptors = readDescriptors(readDescriptorSet())
   const listed = [...services, ...REFLECTION_SERVICES].sort()
-  const open = createOpenCalls<ServerReflectionRequest__Output, ServerReflectionResponse>()
+  const open = createOpenCalls<Call>()
   const implementation: UntypedServiceImplementation = {
     ServerReflectionInfo: (call: Call) => {
       open.add(call)

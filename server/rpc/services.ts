@@ -1,7 +1,8 @@
-import type { MethodDefinition, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js'
-import { type ServiceName, serviceDefinition } from '../../proto/load.ts'
+import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js'
+import type { ServiceName } from '../../proto/load.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createAdminService } from './admin-service.ts'
+import { definitionOf } from './definitions.ts'
 import { createIoasidService } from './ioasid-service.ts'
 import type { Log } from './log.ts'
 import { createSubscribeHandler } from './notification-service.ts'
@@ -38,21 +39,5 @@ export function createServices(options: ServiceOptions): readonly Service[] {
 }
 
 function service(name: ServiceName, implementation: UntypedServiceImplementation): Service {
-  return { name, definition: onTheWire(name), implementation }
-}
-
-/** The loader's definition but for two methods: a Batch comes with its size, and Subscribe's messages are bytes already. */
-function onTheWire(name: ServiceName): ServiceDefinition {
-  const methods = Object.entries<AnyMethod>(serviceDefinition(name)).map(([key, method]) => {
-    if (key === 'Batch') return [key, { ...method, requestDeserialize: sized(method) }]
-    if (key === 'Subscribe') return [key, { ...method, responseSerialize: (bytes: Buffer) => bytes }]
-    return [key, method]
-  })
-  return Object.fromEntries(methods)
-}
-
-type AnyMethod = MethodDefinition<unknown, unknown>
-
-function sized({ requestDeserialize }: AnyMethod) {
-  return (bytes: Buffer) => ({ request: requestDeserialize(bytes), bytes: bytes.length })
+  return { name, definition: definitionOf(name), implementation }
 }

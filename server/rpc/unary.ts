@@ -1,5 +1,6 @@
 import type { handleUnaryCall } from '@grpc/grpc-js'
 import { type Failure, isFailure } from '../core/failure.ts'
+import { mustBeReadable } from './definitions.ts'
 import type { Log } from './log.ts'
 import { Refused } from './refused.ts'
 import { internalStatus, toStatus } from './status.ts'
@@ -8,13 +9,15 @@ import { internalStatus, toStatus } from './status.ts'
 export type Method<Request, Response extends object> = (request: Request) => Promise<Response | Failure>
 
 /** What a method came to, whatever happened in it. `undefined`: a bug or a broken medium, which is in the log. */
-export async function attempt<Response extends object>(
+export async function attempt<Request, Response extends object>(
   log: Log,
   name: string,
-  method: () => Promise<Response | Failure>,
+  request: Request,
+  method: Method<Request, Response>,
 ): Promise<Response | Failure | undefined> {
   try {
-    return await method()
+    mustBeReadable(request)
+    return await method(request)
   } catch (cause) {
     if (cause instanceof Refused) return cause.failure
     log.error({ method: name, cause }, 'a call failed in a way that nobody thought of')
@@ -29,7 +32,7 @@ export function unary<Request, Response extends object>(
   method: Method<Request, Response>,
 ): handleUnaryCall<Request, Response> {
   return async ({ request }, callback) => {
-    const result = await attempt(log, name, () => method(request))
+    const result = await attempt(log, name, request, method)
     if (result === undefined) callback(internalStatus())
     else if (isFailure(result)) callback(toStatus(result))
     else callback(null, result)

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -27,8 +28,7 @@ const PRIVATE = 0o700
  */
 export function prepareDataDir(path: string): string {
   const dataDir = resolve(path)
-  const made = mkdirSync(dataDir, { recursive: true, mode: PRIVATE })
-  if (made !== undefined) syncNames(made, dataDir)
+  makeDirectory(dataDir)
   // First: what is somebody else's keeps its mode.
   mustBeOurs(dataDir)
   if (modeOf(dataDir) !== PRIVATE) chmodSync(dataDir, PRIVATE)
@@ -50,11 +50,13 @@ function modeOf(path: string): number {
   return statSync(path).mode & 0o777
 }
 
-function syncNames(first: string, last: string): void {
-  for (let path = last; ; path = dirname(path)) {
-    syncDirectory(dirname(path))
-    if (path === first || path === dirname(path)) return
-  }
+/** With the missing ones above it. One by one: Node 20's `recursive` tries for ever where nothing can be made, as in /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return
+  const parent = dirname(path)
+  makeDirectory(parent)
+  mkdirSync(path, { mode: PRIVATE })
+  syncDirectory(parent)
 }
 
 /** A new file's name is on disk only when its directory is. */

@@ -68,7 +68,6 @@ const cases: [string, string, string | undefined][] = [
   ['server/engine/d.ts', '@grpc/grpc-js', 'engine-knows-core-and-the-store-interface'],
   ['server/engine/e.ts', '../../proto/load.ts', 'engine-knows-core-and-the-store-interface'],
 
-  ['server/rpc/a.ts', 'grpc-health-check', undefined],
   ['server/rpc/b.ts', '../../proto/load.ts', undefined],
   ['server/rpc/c.ts', '../store/store.ts', 'rpc-knows-engine-and-wire'],
   ['server/rpc/d.ts', '../config.ts', 'rpc-knows-engine-and-wire'],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { defaultEndpoint, parseEndpoint } from '../../client/endpoint.ts'
 import { connect } from '../../client/index.ts'
+import { loadConfig } from '../../server/config.ts'
 
 describe('an endpoint', () => {
   it.each([
@@ -35,9 +36,18 @@ describe('an endpoint', () => {
   })
 
   it('is by default where the daemon listens by default', () => {
-    expect(defaultEndpoint({ uid: 0, runtimeDir: '/run/user/0' })).toBe('unix:///run/ioasidd/ioasidd.sock')
-    expect(defaultEndpoint({ uid: 1000, runtimeDir: '/run/user/1000' })).toBe('unix:///run/user/1000/ioasidd.sock')
-    expect(() => defaultEndpoint({ uid: 1000, runtimeDir: undefined })).toThrow('XDG_RUNTIME_DIR')
+    const env = { XDG_RUNTIME_DIR: '/run/user/1000', HOME: '/home/ada' }
+    expect(defaultEndpoint({ uid: 0, env })).toBe('unix:///run/ioasidd/ioasidd.sock')
+    expect(defaultEndpoint({ uid: 1000, env })).toBe('unix:///run/user/1000/ioasidd.sock')
+    const state = 'unix:///home/ada/.local/state/ioasidd/ioasidd.sock'
+    expect(defaultEndpoint({ uid: 1000, env: { HOME: '/home/ada' } })).toBe(state)
+    expect(() => defaultEndpoint({ uid: 1000, env: {} })).toThrow('XDG_RUNTIME_DIR')
+    // The daemon's default is made elsewhere: the two must agree.
+    for (const surroundings of [env, { HOME: '/home/ada' }, { XDG_STATE_HOME: '/state', HOME: '/home/ada' }]) {
+      const loaded = loadConfig([], { env: surroundings, isRoot: false, isTerminal: false })
+      const [listener] = loaded.kind === 'config' ? loaded.config.listeners : []
+      expect(listener?.address.text).toBe(defaultEndpoint({ uid: 1000, env: surroundings }))
+    }
   })
 
   it('that is wrong is refused when the client is made', () => {

@@ -55,7 +55,7 @@ function range(first: number, count: number): string {
   return count === 1 ? String(first) : `${first}-${first + count - 1}`
 }
 
-export function printSet({ setId, token }: { readonly setId: number; readonly token: string }): string {
+function printSet({ setId, token }: { readonly setId: number; readonly token: string }): string {
   return token === '' ? `#${setId}` : token
 }
 

@@ -65,7 +65,7 @@ describe('a request_id sent again', () => {
     const first = send(command.allocate(setId, 2), 'r')
     const others = [
       send(command.allocate(setId, 3), 'r'),
-      send({ ...command.allocate(setId, 2), kind: 'allocate', max: 9 } as Command, 'r'),
+      send({ ...command.allocate(setId, 2), max: 9 }, 'r'),
       send(command.allocate(setId, 2, [4, 5]), 'r'),
       send(command.adjustQuota(setId, 2), 'r'),
       send(command.createSet('other'), 'r'),
@@ -113,6 +113,16 @@ describe('answers that are kept', () => {
         reason: 'REQUEST_ID_REUSED',
       })
     }
+  })
+
+  it('are those of the same request after a restart with another capacity', async () => {
+    const { store, engine, setId, send } = await start()
+    const first = must(await send(command.allocate(setId), 'r'))
+    const { engine: wider } = await run({ store, space: { capacity: 2048 } })
+    const again = { ...command.allocate(setId), max: wider.capacity - 1 }
+    expect(engine.capacity).toBe(1024)
+    expect(await wider.submit(again, request('r'))).toEqual(first)
+    expect(await wider.submit({ ...again, max: 500 }, request('r'))).toMatchObject({ reason: 'REQUEST_ID_REUSED' })
   })
 
   it('are not known after a restart if they never reached the disk', async () => {
@@ -208,11 +218,7 @@ describe('answers that are kept', () => {
     const { engine, store } = await start({ space: { capacity: 140_000 } })
     const setId = await createSet(engine, 'large')
     // Every second id is free, so that an answer is no longer a few stretches.
-    const { answer } = await answerOf(
-      engine,
-      { ...command.allocate(setId, 131_072), max: 139_999 } as Command,
-      'allocated',
-    )
+    const { answer } = await answerOf(engine, { ...command.allocate(setId, 131_072), max: 139_999 }, 'allocated')
     expect(answer.runs).toEqual([1, 131_072])
     const odd = Array.from({ length: 65_536 }, (_, index) => 1 + 2 * index)
     const first = must(await engine.submit(command.free(setId, odd), request('r')))

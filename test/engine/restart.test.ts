@@ -126,7 +126,7 @@ describe('a restart', () => {
     const store = memoryStore()
     const wide = await run({ store, space: { capacity: 100_000 } })
     const setId = await createSet(wide.engine)
-    must(await wide.engine.submit({ ...command.allocate(setId), min: 90_000, max: 90_000 } as never, undefined))
+    must(await wide.engine.submit({ ...command.allocate(setId), min: 90_000, max: 90_000 }, undefined))
     must(await wide.engine.submit(command.free(setId, [90_000]), undefined))
     for (const space of [{ capacity: 64 }, { capacity: 64 }, { capacity: 64, reserved: [[1, 9]] }] as const) {
       const { engine } = await run({ store, space })

@@ -46,7 +46,7 @@ async function freed() {
 }
 
 async function allocateOnly({ engine }: Running, setId: Awaited<ReturnType<typeof createSet>>) {
-  return must(await engine.submit({ ...command.allocate(setId), max: 1 } as never, undefined))
+  return must(await engine.submit({ ...command.allocate(setId), max: 1 }, undefined))
 }
 
 describe('the reuse delay', () => {
@@ -115,7 +115,7 @@ describe('the reuse delay', () => {
   it('is told with a refusal that only rest is the reason of', async () => {
     const { engine, clock, setId } = await freed()
     clock.advance(4000)
-    expect(await engine.submit({ ...command.allocate(setId), max: 1 } as never, undefined)).toMatchObject({
+    expect(await engine.submit({ ...command.allocate(setId), max: 1 }, undefined)).toMatchObject({
       reason: 'RANGE_EXHAUSTED',
       metadata: { resting: '1', retry_after_ms: '6000' },
     })

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { Command } from '../../server/core/command.ts'
 import type { SetId } from '../../server/core/ids.ts'
 import type { SnapshotItem } from '../../server/core/snapshot.ts'
 import { controlStore } from '../support/controlled-store.ts'
@@ -26,9 +25,7 @@ async function start(limits: RunOptions['limits'] = {}) {
   const running = await run({ store, space, limits })
   const setId = await createSet(running.engine, 'vm')
   const grow = async (count: number) => {
-    must(
-      await running.engine.submit({ ...command.allocate(setId, count), max: space.capacity - 1 } as Command, undefined),
-    )
+    must(await running.engine.submit({ ...command.allocate(setId, count), max: space.capacity - 1 }, undefined))
   }
   return { ...running, store, setId, grow }
 }

@@ -125,8 +125,7 @@ describe('a filter', () => {
     must(await engine.submit(command.allocate(vm, 1, [5]), undefined))
     const { subscription: reader } = await subscribe(engine, { start: { kind: 'after', revision: 3 } })
     must(await engine.submit(command.attachData(vm, 1, new Uint8Array(3)), undefined))
-    const attach = { kind: 'attach_spid', setId: vm, ioasid: 1, spid: 5, device: 'gpu' }
-    must(await engine.submit(attach as never, undefined))
+    must(await engine.submit(command.attachSpid(vm, 1, 5, 'gpu'), undefined))
     expect(await told(reader)).toEqual(['4:ALLOC BIND'])
   })
 

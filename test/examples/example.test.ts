@@ -8,7 +8,8 @@ const run = promisify(execFile)
 test('npm run example tells the guest life cycle, with both tables right after kill -9 of the daemon', async () => {
   const { stdout } = await run('npm', ['run', '--silent', 'example'], { cwd: repositoryRoot, timeout: 60_000 })
   const lines = stdout.split('\n')
-  const told = (name: string) => lines.filter((line) => line.startsWith(`${name.padEnd(9)} │ `)).map((line) => line.slice(12))
+  const told = (name: string) =>
+    lines.filter((line) => line.startsWith(`${name.padEnd(9)} │ `)).map((line) => line.slice(12))
 
   // Both guests use PASID 101; the hosts PASIDs differ, and neither consumer hears of the other's.
   const hosts = ['kvm vm-a', 'kvm vm-b'].map((name) => {

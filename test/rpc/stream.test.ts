@@ -156,7 +156,7 @@ describe('a stream', () => {
 })
 
 describe('a snapshot on the wire', () => {
-  it('is NOTIFICATIONS with `more`, marked, at one revision, and ends with SNAPSHOT_END', async () => {
+  it('is NOTIFICATIONS, marked, at one revision, and ends with SNAPSHOT_END', async () => {
     const { open, set, ioasid, handle } = await start()
     await ioasid('Allocate', { set_handle: handle })
     await ioasid('Allocate', { set_handle: handle, spids: [70] })
@@ -164,7 +164,7 @@ describe('a snapshot on the wire', () => {
     const stream = open({ all: true, snapshot: true })
     const [header, body, end] = await read(stream, 3)
     expect(header).toMatchObject({ kind: 'HEADER', revision: '4', prev_revision: '0' })
-    expect(body).toMatchObject({ kind: 'NOTIFICATIONS', revision: '4', prev_revision: '4', more: true })
+    expect(body).toMatchObject({ kind: 'NOTIFICATIONS', revision: '4', prev_revision: '4', more: false })
     const of = { revision: '4', token: 'vm', set_id: '1', snapshot: true, overrun: false }
     expect(body?.notifications.map(withoutOneofs)).toEqual([
       { type: 'SET_ALLOC', ...of, quota: 7 },

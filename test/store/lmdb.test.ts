@@ -142,6 +142,11 @@ describe('the directory', () => {
     expect((statSync(dataDir).mode & 0o777).toString(8)).toBe('755')
   })
 
+  test('where no directory can be made it is refused at once', async () => {
+    // Node 20's recursive mkdir would try for ever.
+    await expect(openLmdbStore({ dataDir: '/proc/1/no/such', genesis: GENESIS })).rejects.toThrow('/proc/1/no')
+  })
+
   test('with the data of another program is refused, and they are left alone', async () => {
     const dataDir = folder()
     await tamper(dataDir, (table) => table('theirs').putSync(Buffer.from('a'), Buffer.from('b')))

@@ -76,10 +76,6 @@ export function must<Value extends object>(value: Value | Failure): Value {
   return value
 }
 
-export function reasonOf(value: object): string | undefined {
-  return isFailure(value) ? value.reason : undefined
-}
-
 export function request(requestId: string): Request {
   return { key: requestKey('', requestId), requestId }
 }
@@ -118,6 +114,13 @@ export const command = {
     setId,
     ioasids: ioasids.map(asIoasid),
     generation: null,
+  }),
+  attachSpid: (setId: SetId, ioasid: number, spid: number, device: string): Command => ({
+    kind: 'attach_spid',
+    setId,
+    ioasid: asIoasid(ioasid),
+    spid: asSpid(spid),
+    device,
   }),
   attachData: (setId: SetId, ioasid: number, privateData: Uint8Array): Command => ({
     kind: 'attach_data',

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { type ClientHttp2Stream, connect, constants, type IncomingHttpHeaders } from 'node:http2'
 import type { SubscribeRequest } from '../../proto/gen/ioasid/v1/SubscribeRequest.ts'
 import type { SubscribeResponse__Output } from '../../proto/gen/ioasid/v1/SubscribeResponse.ts'
@@ -48,13 +49,11 @@ export function subscribeStopped(address: string, request: SubscribeRequest): St
     messages,
     begun: new Promise((resolve) => stream.once('response', resolve)),
     ended: new Promise((resolve) => stream.once('trailers', resolve)),
-    readUntil: (isLast) =>
-      new Promise((resolve) => {
-        stream.on('data', (chunk: Buffer) => {
-          take(chunk)
-          if (messages.some(isLast)) resolve()
-        })
-      }),
+    readUntil: async (isLast) => {
+      // The first one lets the data flow, and they flow from then on.
+      if (stream.listenerCount('data') === 0) stream.on('data', take)
+      while (!messages.some(isLast)) await once(stream, 'data')
+    },
     cancel: () => stream.close(constants.NGHTTP2_CANCEL),
   }
 }

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { messageCodec } from '../../proto/load.ts'
+import type { TellableEvent } from '../../server/core/event.ts'
+import { asRevision, asSetId } from '../../server/core/ids.ts'
+import { bodiesOf, createEventEncoder } from '../../server/rpc/notification-encoding.ts'
+
+const set = { setId: asSetId(1), token: 'vm' }
+const revision = asRevision(9)
+const alloc = (first: number, count: number): TellableEvent => ({ kind: 'ALLOC', set, runs: [first, count] })
+const codec = messageCodec('ioasid.v1.SubscribeResponse')
+
+describe('the encoding of events', () => {
+  it('is made once, however many read it', () => {
+    const encode = createEventEncoder()
+    const event = alloc(1, 1024)
+    const [first] = encode(event, revision)
+    for (let reader = 0; reader < 5; reader++) expect([...encode(event, revision)][0]).toBe(first)
+  })
+
+  it('is kept for the last ones only, up to a number of bytes', () => {
+    const encode = createEventEncoder(50_000)
+    const events = Array.from({ length: 10 }, (_, index) => alloc(index * 1000, 1000))
+    const made = events.map((event) => [...encode(event, revision)])
+    const again = events.map((event, index) => [...encode(event, revision)][0] === made[index]?.[0])
+    // What was thrown out is encoded anew, and throws out others.
+    expect(again[0]).toBe(false)
+    expect([...encode(events[9] ?? alloc(0, 1), revision)][0]).toBe([...encode(events[9] ?? alloc(0, 1), revision)][0])
+  })
+
+  it('of many ids is made while it is read, though they are one stretch', () => {
+    const encode = createEventEncoder()
+    // At once it would be ten million notifications.
+    const parts = encode(alloc(1, 10_000_000), revision)[Symbol.iterator]()
+    const { value } = parts.next()
+    expect(codec.deserialize(value ?? Buffer.alloc(0)).notifications).toHaveLength(1024)
+  })
+
+  it('of runs is that of their ids, one by one', () => {
+    const encode = createEventEncoder()
+    const bytes = Buffer.concat([...encode({ kind: 'UNBIND', set, runs: [5, 2, 70, 3, 4, 9, 1, 60, 7, 8] }, revision)])
+    const facts = codec.deserialize(bytes).notifications.map(({ ioasid, spid, generation, bind_revision }) => {
+      return [ioasid, spid, generation, bind_revision]
+    })
+    expect(facts).toEqual([
+      [5, 70, '3', '4'],
+      [6, 71, '3', '4'],
+      [9, 60, '7', '8'],
+    ])
+  })
+})
+
+describe('the messages of a revision', () => {
+  it('hold every part once, in order, and all but the last say that more follows', () => {
+    const parts = Array.from({ length: 30 }, (_, index) => Buffer.alloc(1000 * (1 + ((index * 7) % 90)), index))
+    const bodies = [...bodiesOf(parts)]
+    const all = bodies.flatMap((body) => body.parts)
+    expect(all).toHaveLength(parts.length)
+    expect(all.every((part, index) => part === parts[index])).toBe(true)
+    expect(bodies.map(({ more }) => more)).toEqual([...bodies.slice(1).map(() => true), false])
+    for (const body of bodies) expect(Buffer.concat(body.parts).length).toBeLessThanOrEqual(512 * 1024)
+  })
+
+  it('of nothing are none', () => {
+    expect([...bodiesOf([])]).toEqual([])
+  })
+})
