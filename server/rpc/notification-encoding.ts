@@ -1,10 +1,11 @@
-import type { Notification } from '../../proto/gen/ioasid/v1/Notification.ts'
 import { messageCodec } from '../../proto/load.ts'
-import type { NotificationType, SetName, TellableEvent } from '../core/event.ts'
+import type { IdEvent, NotificationType, SetEvent, SetName, TellableEvent } from '../core/event.ts'
 import type { Revision } from '../core/ids.ts'
 import { NO_SPID } from '../core/ids.ts'
 import { AGED, BOUND, countIds, eachId, PLAIN, UNBOUND } from '../core/runs.ts'
 import type { SnapshotItem } from '../core/snapshot.ts'
+import type { SetRecord } from '../core/state.ts'
+import { createPartWriter, encodeHead, type IdFacts } from './notification-bytes.ts'
 
 /**
  * Notifications as bytes. A message of a stream is its head followed by its notifications, and protobuf reads two parts
@@ -28,26 +29,25 @@ export type EncodeEvent = (event: TellableEvent, revision: Revision) => Iterable
  * has is encoded while it is read, for each reader: a million notifications are never there at once.
  */
 export function createEventEncoder(maxKeptBytes = KEPT_BYTES): EncodeEvent {
-  const kept = new Map<TellableEvent, readonly Buffer[]>()
-  let bytes = 0
+  // Two halves, of which the older one goes as a whole: to forget the oldest costs the same however many there are.
+  let older = new Map<TellableEvent, readonly Buffer[]>()
+  let newer = new Map<TellableEvent, readonly Buffer[]>()
+  let newerBytes = 0
   return (event, revision) => {
-    const known = kept.get(event)
+    const known = newer.get(event) ?? older.get(event)
     if (known !== undefined) return known
-    if (countNotifications(event) > PART_NOTIFICATIONS) return encodeParts(notificationsOf(event, revision))
-    const parts = [...encodeParts(notificationsOf(event, revision))]
-    kept.set(event, parts)
-    bytes += bytesOf(parts)
-    for (const [oldest, oldestParts] of kept) {
-      if (bytes <= maxKeptBytes) break
-      kept.delete(oldest)
-      bytes -= bytesOf(oldestParts)
+    if (countNotifications(event) > PART_NOTIFICATIONS) return encodeParts(event, revision)
+    const parts = [...encodeParts(event, revision)]
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    if (newerBytes + bytes > maxKeptBytes / 2) {
+      older = newer
+      newer = new Map()
+      newerBytes = 0
     }
+    newer.set(event, parts)
+    newerBytes += bytes
     return parts
   }
-}
-
-function bytesOf(parts: readonly Buffer[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0)
 }
 
 function countNotifications(event: TellableEvent): number {
@@ -66,15 +66,6 @@ function countNotifications(event: TellableEvent): number {
     case 'RECLAIM':
       return countIds(event.runs, AGED)
   }
-}
-
-/** A snapshot as parts of messages, made while it is read. */
-export function snapshotPartsOf(
-  items: Iterable<SnapshotItem>,
-  revision: Revision,
-  types: ReadonlySet<NotificationType>,
-): Iterable<Buffer> {
-  return encodeParts(snapshotNotifications(items, revision, types))
 }
 
 export interface MessageBody {
@@ -99,75 +90,81 @@ export function* bodiesOf(parts: Iterable<Buffer>): Generator<MessageBody> {
   if (body.length > 0) yield { parts: body, more: false }
 }
 
-function* encodeParts(notifications: Iterable<Notification>): Generator<Buffer> {
-  let part: Notification[] = []
-  for (const notification of notifications) {
-    part.push(notification)
-    if (part.length < PART_NOTIFICATIONS) continue
-    yield codec.serialize({ notifications: part })
-    part = []
+function* encodeParts(event: TellableEvent, revision: Revision): Generator<Buffer> {
+  if (!('runs' in event)) {
+    yield encodeSetEvent(event, revision)
+    return
   }
-  if (part.length > 0) yield codec.serialize({ notifications: part })
+  const head = encodeHead(event.kind, event.set, revision)
+  const writer = createPartWriter()
+  for (const facts of idsOfEvent(event, revision)) {
+    writer.add(head, facts, false)
+    if (writer.count === PART_NOTIFICATIONS) yield writer.take()
+  }
+  if (writer.count > 0) yield writer.take()
 }
 
-function* notificationsOf(event: TellableEvent, revision: Revision): Generator<Notification> {
-  const head = headOf(event.kind, event.set, revision)
+function* idsOfEvent(event: IdEvent, revision: Revision): Generator<IdFacts> {
   switch (event.kind) {
-    case 'SET_ALLOC':
-    case 'SET_ADJUST':
-      yield { ...head, quota: event.quota }
-      return
-    case 'SET_FREE':
-      yield head
-      return
     case 'ALLOC':
-      for (const { id } of eachId(event.runs, PLAIN)) yield { ...head, ioasid: id, generation: head.revision }
+      for (const { id } of eachId(event.runs, PLAIN)) yield unbound(id, revision)
       return
     case 'BIND':
       for (const { id, index, attributes } of eachId(event.runs, BOUND)) {
-        const [spid = NO_SPID, generation] = attributes
-        yield { ...head, ...bindingOf(id, generation, spid + index, revision) }
+        const [spid = NO_SPID, generation = 0] = attributes
+        yield { ioasid: id, generation, spid: spid + index, bindRevision: revision }
       }
       return
     case 'UNBIND':
       for (const { id, index, attributes } of eachId(event.runs, UNBOUND)) {
-        const [spid = NO_SPID, generation, bindRevision] = attributes
-        yield { ...head, ...bindingOf(id, generation, spid + index, bindRevision) }
+        const [spid = NO_SPID, generation = 0, bindRevision = 0] = attributes
+        yield { ioasid: id, generation, spid: spid + index, bindRevision }
       }
       return
     case 'FREE':
     case 'RECLAIM':
-      for (const { id, attributes } of eachId(event.runs, AGED)) {
-        yield { ...head, ioasid: id, generation: String(attributes[0]) }
-      }
+      for (const { id, attributes } of eachId(event.runs, AGED)) yield unbound(id, attributes[0] ?? 0)
       return
   }
 }
 
-function* snapshotNotifications(
+/** A snapshot as parts of messages, made while it is read. */
+export function* snapshotPartsOf(
   items: Iterable<SnapshotItem>,
   revision: Revision,
   types: ReadonlySet<NotificationType>,
-): Generator<Notification> {
+): Generator<Buffer> {
+  const writer = createPartWriter()
+  let heads: { readonly set: SetRecord; readonly alloc: Buffer; readonly bind: Buffer } | undefined
   for (const item of items) {
     if (item.kind === 'set') {
-      if (!types.has('SET_ALLOC')) continue
-      yield { ...headOf('SET_ALLOC', item.set, revision), quota: item.set.quota, snapshot: true }
+      if (types.has('SET_ALLOC')) yield encodeSetAlloc(item.set, revision)
       continue
     }
     const { set, ioasid, record } = item
-    const generation = String(record.generation)
-    if (types.has('ALLOC')) yield { ...headOf('ALLOC', set, revision), ioasid, generation, snapshot: true }
-    if (record.spid === NO_SPID || !types.has('BIND')) continue
-    const binding = bindingOf(ioasid, record.generation, record.spid, record.bindRevision)
-    yield { ...headOf('BIND', set, revision), ...binding, snapshot: true }
+    if (heads?.set !== set) {
+      heads = { set, alloc: encodeHead('ALLOC', set, revision), bind: encodeHead('BIND', set, revision) }
+    }
+    if (types.has('ALLOC')) writer.add(heads.alloc, unbound(ioasid, record.generation), true)
+    if (record.spid !== NO_SPID && types.has('BIND')) writer.add(heads.bind, { ioasid, ...record }, true)
+    if (writer.count >= PART_NOTIFICATIONS) yield writer.take()
   }
+  if (writer.count > 0) yield writer.take()
 }
 
-function headOf(type: NotificationType, { setId, token }: SetName, revision: Revision) {
+function unbound(ioasid: number, generation: number): IdFacts {
+  return { ioasid, generation, spid: NO_SPID, bindRevision: 0 }
+}
+
+function encodeSetEvent({ kind, set, ...rest }: SetEvent, revision: Revision): Buffer {
+  return codec.serialize({ notifications: [{ ...commonOf(kind, set, revision), ...rest }] })
+}
+
+function encodeSetAlloc(set: SetRecord, revision: Revision): Buffer {
+  const notification = { ...commonOf('SET_ALLOC', set, revision), quota: set.quota, snapshot: true }
+  return codec.serialize({ notifications: [notification] })
+}
+
+function commonOf(type: NotificationType, { setId, token }: SetName, revision: Revision) {
   return { type, revision: String(revision), token, set_id: String(setId) }
-}
-
-function bindingOf(ioasid: number, generation: number | undefined, spid: number, bindRevision: number | undefined) {
-  return { ioasid, generation: String(generation), spid, bind_revision: String(bindRevision) }
 }

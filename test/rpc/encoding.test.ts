@@ -1,7 +1,9 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { messageCodec } from '../../proto/load.ts'
 import type { TellableEvent } from '../../server/core/event.ts'
 import { asRevision, asSetId } from '../../server/core/ids.ts'
+import { createPartWriter, encodeHead } from '../../server/rpc/notification-bytes.ts'
 import { bodiesOf, createEventEncoder } from '../../server/rpc/notification-encoding.ts'
 
 const set = { setId: asSetId(1), token: 'vm' }
@@ -46,6 +48,35 @@ describe('the encoding of events', () => {
       [6, 71, '3', '4'],
       [9, 60, '7', '8'],
     ])
+  })
+})
+
+const numbers = fc.oneof(fc.constantFrom(0, 1, 127, 128, 16_383, 16_384, 2 ** 31 - 1, 2 ** 31), fc.maxSafeNat())
+const word = fc.oneof(fc.constantFrom(0, 127, 128, 2 ** 31, 2 ** 32 - 2), fc.nat(2 ** 32 - 2))
+
+describe('the bytes of notifications of ids', () => {
+  it('are what the library would write, for all numbers', () => {
+    const facts = fc.record({ ioasid: word, generation: numbers, spid: word, bindRevision: numbers })
+    fc.assert(
+      fc.property(fc.array(facts, { maxLength: 50 }), fc.boolean(), fc.string(), (list, isSnapshot, token) => {
+        const name = { setId: asSetId(2 ** 40), token: token.toWellFormed() }
+        const writer = createPartWriter()
+        for (const each of list) writer.add(encodeHead('BIND', name, revision), each, isSnapshot)
+        const told = codec.deserialize(writer.take()).notifications
+        const expected = list.map(({ ioasid, generation, spid, bindRevision }) => ({
+          type: 'BIND' as const,
+          revision: '9',
+          token: name.token,
+          set_id: String(2 ** 40),
+          ioasid,
+          generation: String(generation),
+          spid,
+          bind_revision: String(bindRevision),
+          snapshot: isSnapshot,
+        }))
+        expect(told).toEqual(codec.deserialize(codec.serialize({ notifications: expected })).notifications)
+      }),
+    )
   })
 })
 
