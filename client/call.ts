@@ -1,4 +1,4 @@
-import { check, wholeNumber } from './check.ts'
+import { abortSignal, check, wholeNumber } from './check.ts'
 import { type Clock, sleep } from './clock.ts'
 import { cancelled, fromGrpc, type IoasidError } from './errors.ts'
 import { type RetrySettings, retryDelayMs } from './retry.ts'
@@ -44,9 +44,9 @@ export const deadlineField = wholeNumber(1, 86_400_000)
 export function makeCall(context: CallContext): Call {
   const { transport, clock, retry, closing } = context
   return async (method, request, options = {}) => {
-    const { signal } = options
     check(options, ['deadlineMs', 'signal'])
-    const deadlineMs = options.deadlineMs ?? context.deadlineMs
+    const { signal, deadlineMs = context.deadlineMs } = options
+    if (signal !== undefined) abortSignal('signal', signal)
     const deadline = clock.nowMs() + deadlineField('deadline_ms', deadlineMs)
     const signals = signal === undefined ? [closing] : [closing, signal]
     let unreachable: IoasidError | undefined

@@ -95,6 +95,12 @@ export const flag: Check<boolean, boolean> = (field, value) => {
   throw invalidField(field, `${show(value)}; true or false is wanted.`)
 }
 
+/** What is no signal would be found out inside grpc-js, where an exception ends the process. */
+export const abortSignal: Check<AbortSignal, AbortSignal> = (field, value) => {
+  if (value instanceof AbortSignal) return value
+  throw invalidField(field, `${show(value)}; an AbortSignal is wanted.`)
+}
+
 export function listOf<Value, Wire>(
   min: number,
   max: number,

@@ -49,9 +49,11 @@ export interface ConnectOptions extends ClientSettings {
  * await client.close()
  */
 export function connect(options: ConnectOptions = {}): Client {
-  const { endpoint, ...settings } = options
-  const names = endpoint === undefined ? [systemEndpoint()] : typeof endpoint === 'string' ? [endpoint] : endpoint
-  if (!Array.isArray(names) || names.length === 0) throw invalidField('endpoint', 'an empty list.')
+  check(options, ['endpoint', 'deadlineMs', 'retry'])
+  const { endpoint = systemEndpoint(), ...settings } = options
+  const names = typeof endpoint === 'string' ? [endpoint] : endpoint
+  if (!Array.isArray(names) || names.length === 0)
+    throw invalidField('endpoint', 'a text, or a list of some, is wanted.')
   const endpoints = names.map(parseEndpoint)
   return makeClient(() => grpcTransport(endpoints), systemClock, settings)
 }

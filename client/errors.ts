@@ -178,7 +178,7 @@ function retryAfterMs(metadata: Readonly<Record<string, string>>): number | unde
 function tidy(details: string): string {
   return details.replace(
     /^No connection established\. Last error: (?:Error: )?(.*)\. Resolution note: .*$/s,
-    'No daemon: $1',
+    'No connection: $1',
   )
 }
 

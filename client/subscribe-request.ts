@@ -1,5 +1,18 @@
 import type { SubscribeRequest as WireSubscribe } from '../proto/gen/ioasid/v1/SubscribeRequest.ts'
-import { check, flag, given, handle, listOf, MAX_NAMES, oneOf, token, uint64, wholeNumber } from './check.ts'
+import {
+  abortSignal,
+  check,
+  flag,
+  given,
+  handle,
+  listOf,
+  MAX_NAMES,
+  name,
+  oneOf,
+  token,
+  uint64,
+  wholeNumber,
+} from './check.ts'
 import { invalidField } from './errors.ts'
 import type { Start } from './resume.ts'
 import type { SubscribeOptions } from './subscription-types.ts'
@@ -40,7 +53,8 @@ export function planSubscription(options: SubscribeOptions): Plan {
     'signal',
     'onInterrupted',
   ])
-  const { tokens = [], setHandles = [], all = false, heartbeatMs = DEFAULT_HEARTBEAT_MS, connectTimeoutMs } = options
+  const { tokens = [], setHandles = [], all = false, heartbeatMs = DEFAULT_HEARTBEAT_MS } = options
+  const { connectTimeoutMs, signal, onInterrupted } = options
   const request: WireSubscribe = {
     tokens: listOf(0, MAX_NAMES, token)('tokens', tokens),
     set_handles: listOf(0, MAX_NAMES, handle)('set_handles', setHandles),
@@ -52,16 +66,20 @@ export function planSubscription(options: SubscribeOptions): Plan {
   if (names > MAX_NAMES) throw invalidField('tokens', `${names} names; at most ${MAX_NAMES} are allowed.`)
   if (names > 0 === all) throw invalidField('all', 'wanted alone, or else tokens or set_handles.')
   if (connectTimeoutMs !== undefined) wholeNumber(1, 86_400_000)('connect_timeout_ms', connectTimeoutMs)
+  if (signal !== undefined) abortSignal('signal', signal)
+  if (onInterrupted !== undefined && typeof onInterrupted !== 'function') {
+    throw invalidField('on_interrupted', `a ${typeof onInterrupted}; a function is wanted.`)
+  }
   return {
     request,
     start: toStart(options.start),
-    spaceId: options.spaceId ?? '',
+    spaceId: name('space_id', options.spaceId ?? ''),
     silenceMs: 3 * heartbeatMs + SILENCE_MARGIN_MS,
     onLost: oneOf(['fail', 'snapshot'])('on_lost', options.onLost ?? 'fail'),
     progress: flag('progress', options.progress ?? false),
     connectTimeoutMs,
-    signal: options.signal,
-    onInterrupted: options.onInterrupted,
+    signal,
+    onInterrupted,
   }
 }
 

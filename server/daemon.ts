@@ -111,8 +111,9 @@ interface Face {
 
 async function startFace(config: Config, { clock, log }: Surroundings, engine: Engine): Promise<Face | Refusal> {
   const { snapshotTimeoutMs } = config
+  const { after, soon } = clock
   const servicesFor = (isAdmin: boolean) => {
-    const options: ServiceOptions = { engine, log, version: VERSION, after: clock.after, snapshotTimeoutMs, isAdmin }
+    const options: ServiceOptions = { engine, log, version: VERSION, after, soon, snapshotTimeoutMs, isAdmin }
     return createServices(options)
   }
   const names = servicesFor(false).map(({ name }) => name)

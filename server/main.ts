@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { loadConfig } from './config.ts'

@@ -16,8 +16,8 @@ const attachedView: View<Bound> = {
   columns: [
     { head: 'IOASID', cell: (bound) => bound.ioasid },
     { head: 'SPID', cell: (bound) => bound.spid },
-    { head: 'DEVICE', cell: (bound) => bound.device },
     { head: 'REVISION', cell: (bound) => bound.revision },
+    { head: 'DEVICE', cell: (bound) => bound.device },
   ],
   name: nameOf,
 }
@@ -25,8 +25,8 @@ const attachedView: View<Bound> = {
 const detachedView: View<Omit<Bound, 'spid'>> = {
   columns: [
     { head: 'IOASID', cell: (bound) => bound.ioasid },
-    { head: 'DEVICE', cell: (bound) => bound.device },
     { head: 'REVISION', cell: (bound) => bound.revision },
+    { head: 'DEVICE', cell: (bound) => bound.device },
   ],
   name: nameOf,
 }

@@ -40,7 +40,10 @@ export async function printAll<Row>(output: Output, view: View<Row>, rows: Async
   if (format === 'table') write(table(view.columns, kept, headers))
 }
 
-/** Columns are two spaces apart, numbers are on the right of theirs, nothing is behind the last; `-` is nothing. */
+/**
+ * Columns are two spaces apart, numbers are on the right of theirs, nothing is behind the last; `-` is nothing. What users
+ * name, however long it is and however wide its letters are, belongs in the last column, where it moves no other.
+ */
 function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], headers: boolean): string {
   const texts = columns.map(({ head, cell }) => {
     const cells = rows.map(cell)

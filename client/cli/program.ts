@@ -9,14 +9,16 @@ import { addStatusCommands } from './status-commands.ts'
 import { addWatchCommand } from './watch-command.ts'
 
 const AFTER_HELP = `
-Numbers are decimal, or hexadecimal with 0x. In JSON numbers of 64 bits are strings, private data is hexadecimal.
+Numbers are decimal, or hexadecimal with 0x. In JSON numbers of 64 bits are
+strings, private data is hexadecimal.
 
 Environment:
   IOASIDCTL_ENDPOINT    where the daemon listens, unless --endpoint is given
   IOASIDCTL_SET_HANDLE  the set, unless --set-handle or --token is given
 
 Exit codes:
-  0 ok, 1 refused, 2 usage, 3 not found, 4 unreachable or timeout, 6 exhausted, 7 denied, 130 interrupted
+  0 ok, 1 refused, 2 usage, 3 not found, 4 unreachable or timeout,
+  6 exhausted, 7 denied, 130 interrupted
 
 Examples:
   export IOASIDCTL_SET_HANDLE=$(ioasidctl set create vm-a --quota 16 -q)
@@ -49,7 +51,6 @@ function makeProgram(io: Io): Command {
     .addOption(
       new Option('--deadline <duration>', 'how long to try: 500ms, 5s, 1m').argParser(duration).default(10_000, '10s'),
     )
-    .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     // Commands that are made from here on inherit these settings.

@@ -2,19 +2,19 @@ import type { Command } from 'commander'
 import type { IoasidSet } from '../index.ts'
 import { MAX_UINT32, wholeNumber } from './arguments.ts'
 import { printAll, printOne, type View } from './output.ts'
-import { handleOf, type Io, type SetOptions, setRefOf, takesHandle, takesSet, withClient } from './run.ts'
+import { handleOf, type Io, type SetOptions, setRefOf, takesHandle, takesSet, usage, withClient } from './run.ts'
 
 const nameOf = ({ token, setId }: IoasidSet): string => (token === '' ? `#${setId}` : token)
 
 const setView: View<IoasidSet> = {
   columns: [
     { head: 'ID', cell: (set) => set.setId },
-    { head: 'TOKEN', cell: (set) => set.token },
     { head: 'QUOTA', cell: (set) => set.quota },
     { head: 'ALLOCATED', cell: (set) => set.allocated },
     { head: 'PENDING', cell: (set) => set.freePending },
     { head: 'BOUND', cell: (set) => set.bound },
     { head: 'STATE', cell: (set) => set.state },
+    { head: 'TOKEN', cell: (set) => set.token },
   ],
   name: nameOf,
 }
@@ -23,9 +23,9 @@ const setView: View<IoasidSet> = {
 const createdView: View<IoasidSet> = {
   columns: [
     { head: 'ID', cell: (set) => set.setId },
-    { head: 'TOKEN', cell: (set) => set.token },
     { head: 'QUOTA', cell: (set) => set.quota },
     { head: 'HANDLE', cell: (set) => set.setHandle },
+    { head: 'TOKEN', cell: (set) => set.token },
   ],
   name: (set) => set.setHandle,
 }
@@ -53,6 +53,8 @@ function addCreate(set: Command, io: Io): void {
     )
     .action((token: string | undefined, options: { quota: number }, command: Command) =>
       withClient(io, command, async ({ client, output, call }) => {
+        // More likely a shell's variable that is not set than the wish for a set without a name.
+        if (token === '') usage(command, 'the token is empty; leave it out for an anonymous set.')
         const { set: created } = await client.createSet({ token, quota: options.quota }, call)
         printOne(output, createdView, created)
       }),

@@ -27,8 +27,9 @@ interface WatchOptions {
 }
 
 const EXAMPLES = `
-A line per event: revision, type, set, and what it is about. At the end, on standard error, where to go on. It survives
-a restart of the daemon. Exits with 4 if --timeout passes before --count events have come.
+A line per event: revision, type, set, and what it is about. At the end, on
+standard error, where to go on. It survives a restart of the daemon. Exits
+with 4 if --timeout passes before --count events have come.
 
 Examples:
   ioasidctl watch --token vm-a --types BIND,UNBIND

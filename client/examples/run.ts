@@ -29,6 +29,8 @@ interface Actor {
 function start(name: string, file: string, ...args: readonly string[]): Actor {
   const child = spawn(process.execPath, [file, ...args])
   const said: string[] = []
+  const complaints: string[] = []
+  let hasEnded = false
   let heard = 0
   let notice: () => void = () => undefined
   const tell = (line: string) => {
@@ -37,7 +39,15 @@ function start(name: string, file: string, ...args: readonly string[]): Actor {
     notice()
   }
   createInterface({ input: child.stdout }).on('line', tell)
-  createInterface({ input: child.stderr }).on('line', (line) => name !== 'ioasidd' && tell(line))
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    // The daemon's log is not part of the story, unless the story ends with it.
+    if (name === 'ioasidd') complaints.push(line)
+    else tell(line)
+  })
+  child.once('close', () => {
+    hasEnded = true
+    notice()
+  })
   return {
     process: child,
     said,
@@ -45,6 +55,7 @@ function start(name: string, file: string, ...args: readonly string[]): Actor {
       for (;;) {
         const line = said[heard]
         if (line === undefined) {
+          if (hasEnded) throw new Error([`${name} has ended without '${text}'.`, ...complaints].join('\n'))
           await new Promise<void>((resolve) => {
             notice = resolve
           })
@@ -80,6 +91,7 @@ async function tell(): Promise<void> {
     await all(text)
   }
   await goOn('BIND 101')
+  await Promise.all(vmms.map((vmm) => vmm.hears('bound guest PASID 101')))
 
   story('kill -9 of the daemon. The VMMs go on asking, the consumers go on listening.')
   daemon.process.kill('SIGKILL')

@@ -1,6 +1,7 @@
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js'
 import { type ServiceName, serviceDefinition } from '../../proto/load.ts'
 import { refuseField } from './refused.ts'
+import { isWellFormed, wireFormOf } from './wire-form.ts'
 
 /**
  * The loader's definitions, but for what the wire needs of ours: bytes that are no message are a request of their own,
@@ -8,9 +9,12 @@ import { refuseField } from './refused.ts'
  * messages are bytes already.
  */
 export function definitionOf(name: ServiceName): ServiceDefinition {
-  const methods = Object.entries<AnyMethod>(serviceDefinition(name)).map(([key, method]) => {
+  const loaded = serviceDefinition(name) as unknown as Record<string, AnyMethod>
+  const methods = Object.entries(loaded).map(([key, method]) => {
     const { requestDeserialize, responseSerialize } = method
+    const form = wireFormOf(method.requestType.type)
     const read = (bytes: Buffer) => {
+      if (!isWellFormed(bytes, form)) return UNREADABLE
       try {
         const request = requestDeserialize(bytes)
         return key === 'Batch' ? { request, bytes: bytes.length } : request
@@ -24,7 +28,7 @@ export function definitionOf(name: ServiceName): ServiceDefinition {
   return Object.fromEntries(methods)
 }
 
-type AnyMethod = MethodDefinition<unknown, unknown>
+type AnyMethod = MethodDefinition<unknown, unknown> & { readonly requestType: { readonly type: object } }
 
 const UNREADABLE = Symbol('bytes that are no message')
 

@@ -13,10 +13,16 @@ import { createPartWriter, encodeHead, type IdFacts } from './notification-bytes
  * is made for each.
  */
 
-/** About half a MiB of the longest tokens; a client takes messages up to 4 MiB. */
-const PART_NOTIFICATIONS = 1024
-const MESSAGE_BYTES = 512 * 1024
-const KEPT_BYTES = 8 * 1024 * 1024
+/** Less than 80 KiB even with the longest tokens. */
+const PART_NOTIFICATIONS = 256
+/**
+ * Small, though a client would take 4 MiB: a subscriber that does not read keeps one message in memory, more than once on
+ * its way through HTTP/2, and there may be ten thousand of them.
+ */
+const MESSAGE_BYTES = 32 * 1024
+/** What is told in one turn of the event loop to each reader. */
+const LARGE_NOTIFICATIONS = 1024
+const KEPT_BYTES = 16 * 1024 * 1024
 
 const codec = messageCodec('ioasid.v1.SubscribeResponse')
 
@@ -24,30 +30,73 @@ const codec = messageCodec('ioasid.v1.SubscribeResponse')
 export type EncodeEvent = (event: TellableEvent, revision: Revision) => Iterable<Buffer>
 
 /**
- * Encodes an event once for all who read it at about the same time, which are nearly all: the last ones are kept, up to a
- * number of bytes, since an event's bytes may be a thousand times what it takes in the ring. One of more ids than a part
- * has is encoded while it is read, for each reader: a million notifications are never there at once.
+ * Encodes an event once for all who read it at about the same time, which are nearly all. What was encoded lately is kept,
+ * up to a number of bytes, since an event's bytes may be a thousand times what it takes in the ring; a large event is
+ * encoded part by part, as its first reader goes on. A reader that is so slow that its part was let go of encodes the rest
+ * for itself: a million notifications are never there at once for anybody's sake.
  */
 export function createEventEncoder(maxKeptBytes = KEPT_BYTES): EncodeEvent {
   // Two halves, of which the older one goes as a whole: to forget the oldest costs the same however many there are.
-  let older = new Map<TellableEvent, readonly Buffer[]>()
-  let newer = new Map<TellableEvent, readonly Buffer[]>()
+  let older = new Map<TellableEvent, Kept>()
+  let newer = new Map<TellableEvent, Kept>()
   let newerBytes = 0
+
+  const partAt = (kept: Kept, index: number): Buffer | undefined => {
+    while (kept.parts.length <= index && !kept.isWhole) {
+      const { value, done } = kept.source.next()
+      if (done === true) kept.isWhole = true
+      else {
+        kept.parts.push(value)
+        newerBytes += value.length
+      }
+    }
+    return kept.parts[index]
+  }
+
+  const makeRoom = () => {
+    if (newerBytes <= maxKeptBytes / 2) return
+    older = newer
+    newer = new Map()
+    newerBytes = 0
+  }
+
+  function* read(event: TellableEvent, revision: Revision): Generator<Buffer> {
+    let index = 0
+    for (
+      let kept = newer.get(event) ?? older.get(event);
+      kept !== undefined;
+      kept = newer.get(event) ?? older.get(event)
+    ) {
+      const part = partAt(kept, index)
+      if (part === undefined) return
+      makeRoom()
+      yield part
+      index += 1
+    }
+    for (const part of encodeParts(event, revision)) {
+      if (index-- <= 0) yield part
+    }
+  }
+
   return (event, revision) => {
     const known = newer.get(event) ?? older.get(event)
-    if (known !== undefined) return known
-    if (countNotifications(event) > PART_NOTIFICATIONS) return encodeParts(event, revision)
-    const parts = [...encodeParts(event, revision)]
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-    if (newerBytes + bytes > maxKeptBytes / 2) {
-      older = newer
-      newer = new Map()
-      newerBytes = 0
-    }
-    newer.set(event, parts)
-    newerBytes += bytes
-    return parts
+    // Not of a large one: its reader would have hold of all of it, for as long as he takes.
+    if (known?.isWhole === true && known.parts.length === 1) return known.parts
+    if (known === undefined) newer.set(event, { parts: [], source: encodeParts(event, revision), isWhole: false })
+    return read(event, revision)
   }
+}
+
+/** What has been encoded of an event, and what goes on with it. */
+interface Kept {
+  readonly parts: Buffer[]
+  readonly source: Iterator<Buffer, void>
+  isWhole: boolean
+}
+
+/** Of so many ids that its readers must not all be told of it in one turn of the event loop. */
+export function isLargeEvent(event: TellableEvent): boolean {
+  return countNotifications(event) > LARGE_NOTIFICATIONS
 }
 
 function countNotifications(event: TellableEvent): number {

@@ -9,9 +9,16 @@ import type { Engine } from '../engine/engine.ts'
 import type { Opened } from '../engine/subscribe.ts'
 import { decodeSubscribe } from './decode-subscribe.ts'
 import type { Log } from './log.ts'
-import { bodiesOf, createEventEncoder, type EncodeEvent, snapshotPartsOf } from './notification-encoding.ts'
+import {
+  bodiesOf,
+  createEventEncoder,
+  type EncodeEvent,
+  isLargeEvent,
+  snapshotPartsOf,
+} from './notification-encoding.ts'
 import { internalStatus, toStatus } from './status.ts'
 import { type After, createStreamWriter } from './stream.ts'
+import { createTurnstile, type Turnstile } from './turnstile.ts'
 import { attempt } from './unary.ts'
 
 /** NotificationService.Subscribe without holds: contract section 4. */
@@ -22,9 +29,19 @@ export interface SubscribeOptions {
   readonly engine: Engine
   readonly log: Log
   readonly after: After
+  readonly soon: (callback: () => void) => void
   /** The longest time between two writes of a snapshot that the peer accepts. */
   readonly snapshotTimeoutMs: number
 }
+
+/** What all subscriptions of a listener have together. */
+interface Shared extends SubscribeOptions {
+  readonly encode: EncodeEvent
+  readonly nextPiece: Turnstile
+}
+
+/** Messages of large events and snapshots, of all subscriptions: a few milliseconds' worth. */
+const PIECES_PER_TURN = 16
 
 const codec = messageCodec('ioasid.v1.SubscribeResponse')
 
@@ -32,14 +49,14 @@ export function createSubscribeHandler(
   options: SubscribeOptions,
 ): handleServerStreamingCall<SubscribeRequest__Output, Buffer> {
   const { engine, log } = options
-  const encode = createEventEncoder()
+  const shared = { ...options, encode: createEventEncoder(), nextPiece: createTurnstile(options.soon, PIECES_PER_TURN) }
   return async (call) => {
     const result = await attempt(log, 'Subscribe', call.request, async (message) => {
       const request = decodeSubscribe(engine, message)
       const opened = await engine.subscribe(request)
       if (isFailure(opened)) return opened
       try {
-        return { failure: await tell({ ...options, encode }, call, opened, request.types) }
+        return { failure: await tell(shared, call, opened, request.types) }
       } finally {
         opened.close()
       }
@@ -58,7 +75,7 @@ function endStream(call: Call, status: StatusObject): void {
 
 /** Tells until the peer leaves (undefined) or the subscription ends (why). */
 async function tell(
-  { engine, after, snapshotTimeoutMs, encode }: SubscribeOptions & { readonly encode: EncodeEvent },
+  { engine, after, snapshotTimeoutMs, encode, nextPiece }: Shared,
   call: Call,
   { subscription, revision, snapshot }: Opened,
   types: ReadonlySet<NotificationType>,
@@ -89,6 +106,7 @@ async function tell(
       const result = await send('NOTIFICATIONS', revision, parts, more, snapshotTimeoutMs)
       if (result === 'slow') return engine.compacted()
       if (result === 'ended') break
+      if (more) await nextPiece()
     }
     snapshot.release()
     await send('SNAPSHOT_END', revision)
@@ -100,8 +118,11 @@ async function tell(
       await send('HEARTBEAT', item.revision)
       continue
     }
+    const isLarge = item.events.some(isLargeEvent)
+    if (isLarge) await nextPiece()
     for (const { parts, more } of bodiesOf(partsOfAll(encode, item.events, item.revision))) {
       if ((await send('NOTIFICATIONS', item.revision, parts, more)) === 'ended') break
+      if (isLarge && more) await nextPiece()
     }
   }
 }

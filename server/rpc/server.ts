@@ -63,10 +63,13 @@ const OPTIONS: ServerOptions = {
   // Two thirds of what an idle stream costs, and nobody asks for it.
   'grpc.enable_channelz': 0,
   'grpc.max_receive_message_length': 4 * 1024 * 1024,
-  // Off by default, and then a peer that was stopped or unplugged holds its subscriptions for ever.
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 10_000,
 }
+
+/**
+ * A peer that was unplugged is found out by TCP. Not by pings of HTTP/2: a subscriber that was stopped for a while cannot
+ * answer them, and is not to be cut off.
+ */
+const KEEPALIVE_MS = 30_000
 
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer | ListenProblem> {
   const { connections, log } = options
@@ -77,6 +80,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
 
   const onConnection = (socket: Socket) => {
     if (!connections.admit(socket)) return
+    socket.setKeepAlive(true, KEEPALIVE_MS)
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     injector.injectConnection(socket)

@@ -22,6 +22,7 @@ export interface ServiceOptions {
   readonly log: Log
   readonly version: string
   readonly after: After
+  readonly soon: (callback: () => void) => void
   readonly snapshotTimeoutMs: number
   /** Whether the listener serves administrators. */
   readonly isAdmin: boolean

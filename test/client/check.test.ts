@@ -60,6 +60,11 @@ const refused: [string, string, (client: Client) => unknown][] = [
   ['a type that is not known', 'types[0]', (c) => c.subscribe({ all: true, types: [untyped('BOUND')], start: 'now' })],
   ['no start', 'start', (c) => c.subscribe(untyped({ all: true }))],
   ['a revision that is none', 'after_revision', (c) => c.subscribe({ all: true, start: { afterRevision: -1n } })],
+  ['a space that is no text', 'space_id', (c) => c.subscribe({ all: true, start: 'now', spaceId: untyped(7) })],
+  ['a signal that is none', 'signal', (c) => c.getStatus({ signal: untyped('soon') })],
+  ['a signal of a stream', 'signal', (c) => c.subscribe({ all: true, start: 'now', signal: untyped({}) })],
+  ['no function', 'on_interrupted', (c) => c.subscribe({ all: true, start: 'now', onInterrupted: untyped('log') })],
+  ['what are no options', 'request', (c) => c.getStatus(untyped(null))],
   ['a heartbeat too fast', 'heartbeat_ms', (c) => c.subscribe({ all: true, start: 'now', heartbeatMs: 99 })],
 ]
 

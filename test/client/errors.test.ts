@@ -46,7 +46,7 @@ describe('an error', () => {
 
   it('says where nobody listens, and nothing of resolvers', () => {
     const details = 'No connection established. Last error: Error: connect ENOENT /run/x.sock. Resolution note: '
-    expect(fromGrpc(grpcError('UNAVAILABLE', details)).message).toBe('No daemon: connect ENOENT /run/x.sock')
+    expect(fromGrpc(grpcError('UNAVAILABLE', details)).message).toBe('No connection: connect ENOENT /run/x.sock')
   })
 
   it('survives details that are none', () => {

@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { tempDir } from '../support/daemon.ts'
 import { repositoryRoot } from '../support/repository.ts'
 
 const run = promisify(execFile)
@@ -28,4 +31,16 @@ test('npm run example tells the guest life cycle, with both tables right after k
     expect(told('example  ').join('\n')).toContain(`${vm} is right`)
   }
   expect(lines.at(-2)).toBe('Done.')
+})
+
+test('the example says why when the daemon does not start, and does not wait for it', async () => {
+  // The socket's path is longer than the kernel takes.
+  const directory = join(tempDir(), 'x'.repeat(100))
+  mkdirSync(directory)
+  const options = { env: { ...process.env, TMPDIR: directory }, timeout: 30_000 }
+  const failed = run(process.execPath, [join(repositoryRoot, 'dist/client/examples/run.js')], options)
+  await expect(failed).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/ioasidd has ended without 'ready'\.\n.*107/s),
+  })
 })

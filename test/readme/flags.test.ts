@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { FLAGS } from '../../server/config.ts'
+import { once } from '../client/cli/fake-io.ts'
 import { tableAfter } from '../support/readme.ts'
 
 test('the README lists every flag of the daemon, its default, and what it is for', () => {
@@ -9,4 +10,12 @@ test('the README lists every flag of the daemon, its default, and what it is for
     return [`\`--${name}${value}\``.replaceAll('|', '/'), text, help]
   })
   expect(tableAfter('### Flags of ioasidd')).toEqual(flags)
+})
+
+test('the README lists every flag that all commands of ioasidctl have', async () => {
+  const { out } = await once({}, '--help')
+  const [section = ''] = /(?<=\nOptions:\n)(.+\n)+/.exec(out) ?? []
+  const flags = [...section.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
+  const told = tableAfter('### ioasidctl').flatMap(([cell = '']) => /--[a-z-]+/.exec(cell) ?? [])
+  expect([...told, '--help']).toEqual(flags)
 })

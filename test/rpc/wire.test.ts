@@ -127,6 +127,26 @@ describe('what is no message', () => {
     await isServed()
   })
 
+  it('is not carried out as what is left of it', async () => {
+    const cut = field(1, 'cut-off').subarray(0, 4)
+    const item = field(1, field(1, handle).subarray(0, 20))
+    const wrongs: readonly (readonly [string, Buffer])[] = [
+      ['SetService/CreateSet', cut],
+      // A text as a number, as eight bytes, as a wire type that there is not; a number as a text; field 0.
+      ...['0803766d31', '09766d31766d31766d', '0f03766d31', '1203766d31', '0203766d31'].map(
+        (hex) => ['SetService/CreateSet', Buffer.from(hex, 'hex')] as const,
+      ),
+      // Cut off inside an item, where bytes of the next one follow.
+      ['IoasidService/Batch', Buffer.concat([field(1, item), field(1, item)])],
+    ]
+    for (const [method, bytes] of wrongs) {
+      expect(await refusalOf(served.raw(method, bytes))).toMatchObject({ reason: 'INVALID_FIELD' })
+    }
+    const answer = await served.raw('SetService/ListSets', Buffer.alloc(0))
+    const { sets } = messageCodec('ioasid.v1.ListSetsResponse').deserialize(answer)
+    expect(sets.map(({ token }) => token)).toEqual(['vm'])
+  })
+
   it('gets a clean status when it is too large, and the connection goes on', async () => {
     const refusal = await refusalOf(served.raw('IoasidService/AttachData', field(3, Buffer.alloc(4 * 1024 * 1024 + 1))))
     expect(refusal).toMatchObject({ status: 'RESOURCE_EXHAUSTED', reason: '' })

@@ -45,6 +45,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     log,
     version: '1.2.3',
     after: running.clock.after,
+    soon: running.clock.soon,
     snapshotTimeoutMs: options.snapshotTimeoutMs ?? 60_000,
     isAdmin: options.isAdmin ?? true,
   })

@@ -54,8 +54,8 @@ const printed: [string[], string][] = [
   [
     ['set', 'create', 'vm-a', '--quota', '16'],
     `
-ID  TOKEN  QUOTA  HANDLE
- 1  vm-a      16  key-to-a
+ID  QUOTA  HANDLE    TOKEN
+ 1     16  key-to-a  vm-a
 `,
   ],
   [['set', 'create', 'vm-a', '-q'], '\nkey-to-a\n'],
@@ -63,30 +63,30 @@ ID  TOKEN  QUOTA  HANDLE
   [
     ['set', 'list'],
     `
-ID  TOKEN  QUOTA  ALLOCATED  PENDING  BOUND  STATE
- 1  vm-a      16          3        0      2  ACTIVE
-12  -          0       1024        7      0  DRAINING
+ID  QUOTA  ALLOCATED  PENDING  BOUND  STATE     TOKEN
+ 1     16          3        0      2  ACTIVE    vm-a
+12      0       1024        7      0  DRAINING  -
 `,
   ],
   [
     ['set', 'list', '--no-headers'],
     `
- 1  vm-a  16     3  0  2  ACTIVE
-12  -      0  1024  7  0  DRAINING
+ 1  16     3  0  2  ACTIVE    vm-a
+12   0  1024  7  0  DRAINING  -
 `,
   ],
   [['set', 'list', '-o', 'name'], '\nvm-a\n#12\n'],
   [
     ['set', 'get', '--token', 'vm-a'],
     `
-ID  TOKEN  QUOTA  ALLOCATED  PENDING  BOUND  STATE
- 1  vm-a      16          3        0      2  ACTIVE
+ID  QUOTA  ALLOCATED  PENDING  BOUND  STATE   TOKEN
+ 1     16          3        0      2  ACTIVE  vm-a
 `,
   ],
   [
     ['set', 'adjust', '--quota', '16', '--no-headers'],
     `
-1  vm-a  16  3  0  2  ACTIVE
+1  16  3  0  2  ACTIVE  vm-a
 `,
   ],
   [['set', 'delete', '--force', '-q'], '\nvm-a\n'],
@@ -111,8 +111,8 @@ RECLAIMED  PENDING  REVISION
   [
     ['attach', '7', '--spid', '101'],
     `
-IOASID  SPID  DEVICE  REVISION
-     7   101  -             15
+IOASID  SPID  REVISION  DEVICE
+     7   101        15  -
 `,
   ],
   [['detach', '7', '--device', 'nic', '-o', 'jsonl'], '\n{"ioasid":7,"device":"nic","revision":"15"}\n'],
@@ -186,6 +186,19 @@ describe('ioasidctl', () => {
 
   it('leaves nothing behind the last column', async () => {
     for (const [argv] of printed) expect((await once(world, ...argv)).out).not.toMatch(/ \n/)
+  })
+
+  it('keeps columns straight whatever the sets are named', async () => {
+    const tokens = ['日本語', '👩‍👩‍👧‍👦', 'x'.repeat(255)]
+    const { out } = await once(
+      { answer: () => ({ sets: tokens.map((token) => ({ ...sets[0], token })) }) },
+      'set',
+      'list',
+    )
+    const [head = '', ...rows] = out.trimEnd().split('\n')
+    const before = ' 1     16          3        0      2  ACTIVE  '
+    expect(rows).toEqual(tokens.map((token) => before + token))
+    expect(head.indexOf('TOKEN')).toBe(before.length)
   })
 
   it('asks for what its arguments say', async () => {

@@ -46,8 +46,8 @@ error: QUOTA_EXCEEDED
   set_id=1 limit=2 used=2 requested=1
 [6]
 $ ioasidctl detach 1
-IOASID  DEVICE  REVISION
-     1  -              3
+IOASID  REVISION  DEVICE
+     1         3  -
 [0]
 $ ioasidctl list
 IOASID  SPID  STATE   REFERENCES  GENERATION  SET  TOKEN
@@ -67,8 +67,8 @@ error: SET_NOT_EMPTY
   set_id=1 allocated=1
 [1]
 $ ioasidctl set delete --force
-ID  TOKEN  QUOTA  ALLOCATED  PENDING  BOUND  STATE
- 1  vm-a       2          0        0      0  GONE
+ID  QUOTA  ALLOCATED  PENDING  BOUND  STATE  TOKEN
+ 1      2          0        0      0  GONE   vm-a
 [0]
 $ ioasidctl watch --token vm-a --after-revision 0 --count 12
 watching after revision 0
@@ -87,7 +87,7 @@ watching after revision 0
 resume with --after-revision 5
 [0]
 $ ioasidctl set list
-ID  TOKEN  QUOTA  ALLOCATED  PENDING  BOUND  STATE
+ID  QUOTA  ALLOCATED  PENDING  BOUND  STATE  TOKEN
 [0]
 `)
   })

@@ -14,6 +14,7 @@ const wrong: [string[], RegExp][] = [
   [['alloc', '--min', '4294967296'], /--min .* whole number from 0 to 4294967295/],
   [['alloc', '--spids', '1,,2'], /--spids .* whole numbers from 0 to 4294967294/i],
   [['set', 'create', '--quota', 'many'], /--quota .* whole number from 0 to 4294967295/],
+  [['set', 'create', ''], /the token is empty/],
   [['set', 'adjust'], /--quota/],
   [['free', 'seven'], /ioasids.* whole number from 0 to 4294967295/],
   [['free'], /which ids/],
@@ -88,8 +89,24 @@ describe('help', () => {
     const { out } = await once({}, '--help')
     const [section = ''] = /(?<=\nCommands:\n)(.+\n)+/.exec(out) ?? []
     const listed = [...section.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name)
-    expect(new Set(listed)).toEqual(new Set(commands.map(([name]) => name)))
+    expect(new Set(listed)).toEqual(new Set([...commands.map(([name]) => name), 'help']))
     expect(out).toContain('130 interrupted')
+  })
+
+  it.each([[], ...commands])('fits a terminal of 80 columns: %j', async (...argv) => {
+    const { out } = await once({}, ...argv, '--help')
+    expect(out.split('\n').filter((line) => line.length > 80)).toEqual([])
+  })
+
+  it('is a command too, of every group of commands', async () => {
+    const of = async (...argv: string[]) => await once({}, ...argv)
+    expect(await of('help', 'alloc')).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringContaining('ioasidctl alloc'),
+    })
+    expect(await of('help')).toMatchObject({ code: 0, err: '', out: (await of('--help')).out })
+    expect(await of('set', 'help')).toMatchObject({ code: 0, err: '', out: (await of('set', '--help')).out })
   })
 
   it('is what a command without its subcommand gets, as a wrong use', async () => {
