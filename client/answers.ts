@@ -1,4 +1,5 @@
 import type { IoasidError } from './errors.ts'
+import type { LeaseInfo } from './lease-types.ts'
 import type { FreeResult, IoasidInfo, IoasidSet } from './types.ts'
 
 /** What the daemon answers, where it is more than one thing. */
@@ -72,6 +73,39 @@ export interface Found extends Changed {
 }
 
 /**
+ * The answer to acquire.
+ *
+ * @example
+ * const { references }: Acquired = await client.acquire({ token: 'vm-a', ioasid: 7, leaseHandle })
+ */
+export interface Acquired extends Changed {
+  /** The id's references after it, the sum of all leases' counts. */
+  readonly references: number
+}
+
+/**
+ * The answer to release.
+ *
+ * @example
+ * const { reclaimed }: Released = await client.release({ token: 'vm-a', ioasid: 7, leaseHandle })
+ */
+export interface Released extends Acquired {
+  /** This was the last reference of a pending id, which is reclaimed now. */
+  readonly reclaimed: boolean
+}
+
+/**
+ * The answer to grantLease and keepLeaseAlive.
+ *
+ * @example
+ * const { lease, revision }: LeaseChanged = await client.grantLease({ ttlMs: 30_000 })
+ */
+export interface LeaseChanged extends Changed {
+  /** The lease as it is after it, with its handle. */
+  readonly lease: LeaseInfo
+}
+
+/**
  * What became of one item of a batch: the answer of its kind, or its failure.
  *
  * @example
@@ -81,4 +115,6 @@ export type BatchResult =
   | ({ readonly kind: 'allocate' } & Allocated)
   | ({ readonly kind: 'free' } & Freed)
   | ({ readonly kind: 'attachSpid' | 'detachSpid' | 'attachData' | 'detachData' } & Changed)
+  | ({ readonly kind: 'acquire' } & Acquired)
+  | ({ readonly kind: 'release' } & Released)
   | { readonly kind: 'failure'; readonly error: IoasidError }

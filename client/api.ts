@@ -1,5 +1,6 @@
 import type { Allocated, BatchResult, Changed, Found, Freed, FreedAll, SetChanged } from './answers.ts'
 import type { CallOptions } from './call.ts'
+import type { LeaseApi } from './lease-api.ts'
 import type {
   AdjustQuotaRequest,
   AllocateRequest,
@@ -31,9 +32,9 @@ import type { DaemonStatus, IoasidInfo, IoasidSet } from './types.ts'
  * const { ioasids } = await client.allocate({ setHandle: set.setHandle, spids: [101] })
  * await client.close()
  */
-export interface Client {
+export interface Client extends LeaseApi {
   /**
-   * Makes a set and reserves its quota. Reasons: TOKEN_IN_USE, CAPACITY_EXCEEDED, TOO_MANY.
+   * Makes a set and reserves its quota. Reasons: TOKEN_IN_USE, LEASE_NOT_FOUND, CAPACITY_EXCEEDED, TOO_MANY.
    *
    * @example
    * const { set } = await client.createSet({ token: 'vm-a', quota: 16 })
@@ -100,7 +101,9 @@ export interface Client {
    */
   readonly getIoasid: (request: GetIoasidRequest, options?: CallOptions) => Promise<IoasidInfo>
   /**
-   * Finds an id by its SPID in its set. Reasons: INVALID_SPID, SET_NOT_FOUND, SPID_NOT_FOUND.
+   * Finds an id by its SPID in its set and, with `acquireForLease`, takes a reference in the same step, so that it cannot
+   * go between. Reasons: INVALID_SPID, SET_NOT_FOUND, SPID_NOT_FOUND; with `acquireForLease` also LEASE_NOT_FOUND,
+   * FREE_PENDING, TOO_MANY.
    *
    * @example
    * const { info } = await client.findBySpid({ token: 'vm-a', spid: 101 })

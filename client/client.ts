@@ -7,6 +7,8 @@ import { toStatus } from './convert.ts'
 import { defaultEndpoint, parseEndpoint } from './endpoint.ts'
 import { invalidField } from './errors.ts'
 import { bindingMethods, lifeMethods } from './ioasid-methods.ts'
+import { openLease } from './lease.ts'
+import { leaseMethods, referenceMethods } from './lease-methods.ts'
 import { adminService } from './methods.ts'
 import { DEFAULT_RETRY, type RetrySettings } from './retry.ts'
 import { setMethods } from './set-methods.ts'
@@ -81,6 +83,9 @@ export function makeClient(makeTransport: () => Transport, clock: Clock, setting
     ...setMethods(call),
     ...lifeMethods(call),
     ...bindingMethods(call),
+    ...referenceMethods(call),
+    ...leaseMethods(call),
+    openLease: (options) => openLease(context, options),
     getStatus: async (options) => toStatus(await call(adminService.GetStatus, {}, options)),
     subscribe: (options) => subscribe(context, options),
     close,

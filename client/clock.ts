@@ -6,6 +6,8 @@ export interface Clock {
   readonly random: () => number
   /** Calls `run` once, `delayMs` from now, unless the function that it returns was called before. */
   readonly schedule: (delayMs: number, run: () => void) => () => void
+  /** As `schedule`, but a process that waits for nothing else ends. */
+  readonly scheduleUnref: (delayMs: number, run: () => void) => () => void
 }
 
 export const systemClock: Clock = {
@@ -13,6 +15,10 @@ export const systemClock: Clock = {
   random: () => Math.random(),
   schedule: (delayMs, run) => {
     const timer = setTimeout(run, delayMs)
+    return () => clearTimeout(timer)
+  },
+  scheduleUnref: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs).unref()
     return () => clearTimeout(timer)
   },
 }

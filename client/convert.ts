@@ -2,9 +2,11 @@ import type { FreeResult__Output } from '../proto/gen/ioasid/v1/FreeResult.ts'
 import type { GetStatusResponse__Output } from '../proto/gen/ioasid/v1/GetStatusResponse.ts'
 import type { Holder__Output } from '../proto/gen/ioasid/v1/Holder.ts'
 import type { IoasidInfo__Output } from '../proto/gen/ioasid/v1/IoasidInfo.ts'
+import type { Lease__Output } from '../proto/gen/ioasid/v1/Lease.ts'
 import type { Notification__Output } from '../proto/gen/ioasid/v1/Notification.ts'
 import type { Set__Output } from '../proto/gen/ioasid/v1/Set.ts'
 import { malformed } from './errors.ts'
+import type { LeaseInfo } from './lease-types.ts'
 import type { DaemonStatus, FreeResult, Holder, IoasidInfo, IoasidNotification, IoasidSet } from './types.ts'
 
 /** From the wire to what callers see. What the protocol promises and an answer lacks is an error and no default. */
@@ -65,6 +67,21 @@ function toHolder(wire: Holder__Output): Holder {
     sinceRevision: BigInt(wire.since_revision),
     sinceTime: new Date(Number(since.seconds) * 1000 + Math.floor(since.nanos / 1e6)),
     awaitingRevision: bigintOr(wire.awaiting_revision),
+  }
+}
+
+export function toLease(wire: Lease__Output | null): LeaseInfo {
+  const lease = present(wire, 'lease')
+  return {
+    leaseHandle: lease.lease_handle,
+    leaseId: BigInt(lease.lease_id),
+    name: lease.name,
+    ttlMs: Number(lease.ttl_ms),
+    remainingMs: Number(lease.remaining_ms),
+    onExpiry: within(lease.on_expiry, ['RELEASE', 'HOLD'], 'a lease that ends with'),
+    references: Number(lease.references),
+    sets: lease.sets,
+    state: within(lease.state, ['ALIVE', 'HELD'], 'a lease in state'),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { AcquireRequest as WireAcquire } from '../proto/gen/ioasid/v1/AcquireRequest.ts'
 import type { AdjustQuotaRequest as WireAdjustQuota } from '../proto/gen/ioasid/v1/AdjustQuotaRequest.ts'
 import type { AllocateRequest as WireAllocate } from '../proto/gen/ioasid/v1/AllocateRequest.ts'
 import type { AttachDataRequest as WireAttachData } from '../proto/gen/ioasid/v1/AttachDataRequest.ts'
@@ -15,6 +16,7 @@ import type { GetIoasidRequest as WireGetIoasid } from '../proto/gen/ioasid/v1/G
 import type { GetSetRequest as WireGetSet } from '../proto/gen/ioasid/v1/GetSetRequest.ts'
 import type { ListIoasidsRequest as WireListIoasids } from '../proto/gen/ioasid/v1/ListIoasidsRequest.ts'
 import type { ListSetsRequest as WireListSets } from '../proto/gen/ioasid/v1/ListSetsRequest.ts'
+import type { ReleaseRequest as WireRelease } from '../proto/gen/ioasid/v1/ReleaseRequest.ts'
 import {
   bytes,
   check,
@@ -32,6 +34,7 @@ import {
 } from './check.ts'
 import { IoasidError, invalidField } from './errors.ts'
 import type {
+  AcquireRequest,
   AdjustQuotaRequest,
   AllocateRequest,
   AttachDataRequest,
@@ -47,6 +50,7 @@ import type {
   GetIoasidRequest,
   ListIoasidsRequest,
   ListSetsRequest,
+  ReleaseRequest,
   SetRef,
 } from './requests.ts'
 
@@ -55,10 +59,11 @@ import type {
 const MAX_BATCH_ITEMS = 1000
 
 export function encodeCreateSet(request: CreateSetRequest): WireCreateSet {
-  check(request, ['token', 'quota', 'requestId'])
+  check(request, ['token', 'quota', 'leaseHandle', 'requestId'])
   return {
     ...given('token', request.token, name),
     ...given('quota', request.quota, uint32),
+    ...given('lease_handle', request.leaseHandle, handle),
     request_id: requestId(request.requestId),
   }
 }
@@ -118,8 +123,13 @@ export function encodeGetIoasid(request: GetIoasidRequest): WireGetIoasid {
 }
 
 export function encodeFindBySpid(request: FindBySpidRequest): WireFindBySpid {
-  check(request, ['setHandle', 'token', 'spid'])
-  return { ...encodeSetRef(request), spid: uint32('spid', request.spid) }
+  check(request, ['setHandle', 'token', 'spid', 'acquireForLease', 'requestId'])
+  return {
+    ...encodeSetRef(request),
+    spid: uint32('spid', request.spid),
+    ...given('acquire_for_lease', request.acquireForLease, handle),
+    request_id: requestId(request.requestId),
+  }
 }
 
 export function encodeListIoasids(request: ListIoasidsRequest): WireListIoasids {
@@ -156,6 +166,20 @@ export function encodeDetachData(request: DetachDataRequest): WireDetachData {
   return { ...owner(request), ioasid: uint32('ioasid', request.ioasid) }
 }
 
+/** As an item of a batch, a request has lost that it names its set in one of two ways: encodeSetRef looks. */
+type Loosely<Request extends SetRef> = Omit<Request, keyof SetRef> & AnySetRef
+
+/** For Acquire and Release, which name the same. */
+export function encodeReference(request: Loosely<AcquireRequest | ReleaseRequest>): WireAcquire & WireRelease {
+  check(request, ['setHandle', 'token', 'ioasid', 'leaseHandle', 'requestId'])
+  return {
+    ...encodeSetRef(request),
+    ioasid: uint32('ioasid', request.ioasid),
+    lease_handle: handle('lease_handle', request.leaseHandle),
+    request_id: requestId(request.requestId),
+  }
+}
+
 export function encodeBatch(items: readonly BatchItem[]): WireBatch {
   return { items: listOf(1, MAX_BATCH_ITEMS, encodeItem)('items', items) }
 }
@@ -175,6 +199,10 @@ function encodeItem(path: string, item: BatchItem): WireBatchItem {
       return { attach_data: inside(`${path}.attach_data`, item, encodeAttachData) }
     case 'detachData':
       return { detach_data: inside(`${path}.detach_data`, item, encodeDetachData) }
+    case 'acquire':
+      return { acquire: inside(`${path}.acquire`, item, encodeReference) }
+    case 'release':
+      return { release: inside(`${path}.release`, item, encodeReference) }
     default:
       throw invalidField(path, 'of no known kind.')
   }
@@ -197,7 +225,12 @@ function owner(request: { readonly setHandle: string; readonly requestId?: strin
   return { set_handle: handle('set_handle', request.setHandle), request_id: requestId(request.requestId) }
 }
 
-function encodeSetRef({ setHandle, token: named }: SetRef): { set_handle: string } | { token: string } {
+interface AnySetRef {
+  readonly setHandle?: string | undefined
+  readonly token?: string | undefined
+}
+
+function encodeSetRef({ setHandle, token: named }: AnySetRef): { set_handle: string } | { token: string } {
   if (setHandle !== undefined && named !== undefined)
     throw invalidField('set_ref', 'a handle and a token; one is wanted.')
   if (named !== undefined) return { token: token('token', named) }

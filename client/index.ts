@@ -1,11 +1,33 @@
 /** The SDK of ioasidd. What is not listed here is not public. */
 
-export type { Allocated, BatchResult, Changed, Found, Freed, FreedAll, SetChanged } from './answers.ts'
+export type {
+  Acquired,
+  Allocated,
+  BatchResult,
+  Changed,
+  Found,
+  Freed,
+  FreedAll,
+  LeaseChanged,
+  Released,
+  SetChanged,
+} from './answers.ts'
 export type { Client } from './api.ts'
 export type { CallOptions } from './call.ts'
 export { type ConnectOptions, connect } from './client.ts'
 export { type FieldViolation, IoasidError, type Reason, type StatusName } from './errors.ts'
+export type { LeaseApi } from './lease-api.ts'
 export type {
+  GrantLeaseRequest,
+  Lease,
+  LeaseInfo,
+  LeaseRequest,
+  ListLeasesRequest,
+  OpenLeaseOptions,
+  RevokeLeaseRequest,
+} from './lease-types.ts'
+export type {
+  AcquireRequest,
   AdjustQuotaRequest,
   AllocateRequest,
   AttachDataRequest,
@@ -21,6 +43,7 @@ export type {
   GetIoasidRequest,
   ListIoasidsRequest,
   ListSetsRequest,
+  ReleaseRequest,
   SetRef,
 } from './requests.ts'
 export type { RetrySettings } from './retry.ts'

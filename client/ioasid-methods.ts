@@ -18,6 +18,7 @@ import {
   encodeListIoasids,
 } from './encode.ts'
 import { fromFailure, malformed } from './errors.ts'
+import { toAcquired, toReleased } from './lease-methods.ts'
 import { ioasidService } from './methods.ts'
 import { pages } from './pages.ts'
 
@@ -109,6 +110,10 @@ function toBatchResult(wire: BatchResult__Output): BatchResult {
       return { kind: 'attachData', ...toChanged(present(wire.attach_data, 'result')) }
     case 'detach_data':
       return { kind: 'detachData', ...toChanged(present(wire.detach_data, 'result')) }
+    case 'acquire':
+      return { kind: 'acquire', ...toAcquired(present(wire.acquire, 'result')) }
+    case 'release':
+      return { kind: 'release', ...toReleased(present(wire.release, 'result')) }
     case 'failure':
       return { kind: 'failure', error: fromFailure(present(wire.failure, 'failure')) }
     default:

@@ -1,7 +1,7 @@
 /** What callers ask for. Every limit here is checked before anything is sent: INVALID_FIELD by the name in the proto. */
 
 /** A request that changes something. */
-interface Change {
+export interface Change {
   /**
    * Makes the change safe to send again, at most 64 bytes and unguessable. Default: a fresh UUID, the same for every
    * attempt of the call. Give your own to repeat a request after a crash of your program.
@@ -36,6 +36,8 @@ export interface CreateSetRequest extends Change {
   readonly token?: string | undefined
   /** In ids, 0 to 4,294,967,295: a limit and a reservation. Default 0: neither. */
   readonly quota?: number | undefined
+  /** The lease that it ends with, its ids freed. Default: none; it ends by deleteSet alone. */
+  readonly leaseHandle?: string | undefined
 }
 
 /**
@@ -135,6 +137,10 @@ export interface GetIoasidRequest {
 export type FindBySpidRequest = SetRef & {
   /** The SPID, 0 ... 0xFFFFFFFE. */
   readonly spid: number
+  /** The handle of a lease that takes one reference to the id found. Default: only look. */
+  readonly acquireForLease?: string | undefined
+  /** As Change.requestId; of use with `acquireForLease` alone. */
+  readonly requestId?: string | undefined
 }
 
 /**
@@ -197,6 +203,31 @@ export interface AttachDataRequest extends IdRequest {
  */
 export interface DetachDataRequest extends IdRequest {}
 
+/** A lease's reference to one id of a set. */
+type ReferenceRequest = SetRef &
+  Change & {
+    /** An id of the set. */
+    readonly ioasid: number
+    /** The capability of the lease. */
+    readonly leaseHandle: string
+  }
+
+/**
+ * See Client.acquire.
+ *
+ * @example
+ * const request: AcquireRequest = { token: 'vm-a', ioasid: 7, leaseHandle }
+ */
+export type AcquireRequest = ReferenceRequest
+
+/**
+ * See Client.release.
+ *
+ * @example
+ * const request: ReleaseRequest = { token: 'vm-a', ioasid: 7, leaseHandle }
+ */
+export type ReleaseRequest = ReferenceRequest
+
 /**
  * One request of a batch: that of the method of its kind.
  *
@@ -210,3 +241,5 @@ export type BatchItem =
   | ({ readonly kind: 'detachSpid' } & DetachSpidRequest)
   | ({ readonly kind: 'attachData' } & AttachDataRequest)
   | ({ readonly kind: 'detachData' } & DetachDataRequest)
+  | ({ readonly kind: 'acquire' } & AcquireRequest)
+  | ({ readonly kind: 'release' } & ReleaseRequest)

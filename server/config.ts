@@ -15,6 +15,7 @@ export interface Config {
   readonly space: SpaceConfig
   readonly limits: EngineOptions['limits']
   readonly snapshotTimeoutMs: number
+  readonly leaseBounds: { readonly minTtlMs: number; readonly maxTtlMs: number }
   readonly maxConnections: number
   readonly log: LogConfig
 }
@@ -78,6 +79,8 @@ export const FLAGS = {
   policy: flag('Space', oneOf(['rested', 'lowest']), 'rested', 'which free id is next'),
   'reuse-delay': flag('Space', duration('0s', '8760h'), '0s', 'rest of an id between its reclaim and its next life'),
 
+  'lease-ttl-min': flag('Leases', duration('1ms', '24h'), '500ms', 'the shortest time that a lease is granted for'),
+  'lease-ttl-max': flag('Leases', duration('1s', '8760h'), '24h', 'the longest'),
   'lease-grace': flag('Leases', duration('200ms', '24h'), '5s', 'no lease ends sooner after a start'),
   'teardown-timeout': flag(
     'Leases',
@@ -91,6 +94,8 @@ export const FLAGS = {
   'snapshot-timeout': flag('Requests', duration('10ms', '24h'), '60s', 'wait for a subscriber that reads a snapshot'),
 
   'max-sets': flag('Limits', count(1, 10_000_000), '100000', 'sets'),
+  'max-leases': flag('Limits', count(1, 1_000_000), '10000', 'leases'),
+  'max-references': flag('Limits', count(1, 100_000_000), '1000000', 'pairs of an id and a lease that holds it'),
   'max-subscriptions': flag('Limits', count(1, 1_000_000), '10000', 'subscriptions'),
   'max-private-data': flag('Limits', bytes('0', '64GiB'), '64MiB', 'private data of all ids together'),
   'max-open-snapshots': flag('Limits', count(1, 10_000), '64', 'large snapshots that are read at once'),
@@ -117,7 +122,7 @@ export function loadConfig(argv: readonly string[], host: Host): Loaded {
   const read = readSources(FLAGS, PROGRAM, argv, host)
   if (read.kind !== 'values') return read
   const { values } = read
-  const wrong = checkListeners(values) ?? checkReserved(values)
+  const wrong = checkListeners(values) ?? checkReserved(values) ?? checkLeaseBounds(values)
   if (wrong !== undefined) return usageError(wrong)
   const warnings = read.warnings.map((name) => `${name} is set, but there is no such flag`)
   return { kind: 'config', config: freeze(toConfig(values)), warnings }
@@ -139,6 +144,8 @@ function toConfig(values: Values): Config {
       maxSets: values['max-sets'],
       maxPrivateData: values['max-private-data'],
       maxDevicesPerId: MAX_DEVICES_PER_ID,
+      maxLeases: values['max-leases'],
+      maxReferences: values['max-references'],
     },
     limits: {
       requestWindowMs: values['request-window'],
@@ -154,6 +161,7 @@ function toConfig(values: Values): Config {
       maxQueuedBytes: values['max-queued'],
     },
     snapshotTimeoutMs: values['snapshot-timeout'],
+    leaseBounds: { minTtlMs: values['lease-ttl-min'], maxTtlMs: values['lease-ttl-max'] },
     maxConnections: values['max-connections'],
     log: { level: values['log-level'], format: values['log-format'] },
   }
@@ -188,6 +196,11 @@ function checkReserved({ reserved, capacity }: Values): string | undefined {
   const beyond = reserved.find(([, last]) => last >= capacity)
   if (beyond === undefined) return undefined
   return `--reserved does not take '${beyond.join('-')}': it takes ids of the space, 0 to ${capacity - 1}.`
+}
+
+function checkLeaseBounds({ 'lease-ttl-min': minMs, 'lease-ttl-max': maxMs }: Values): string | undefined {
+  if (minMs <= maxMs) return undefined
+  return `--lease-ttl-min does not take '${minMs}ms': it takes at most --lease-ttl-max, ${maxMs}ms.`
 }
 
 function freeze<Value extends object>(value: Value): Value {

@@ -110,10 +110,19 @@ interface Face {
 }
 
 async function startFace(config: Config, { clock, log }: Surroundings, engine: Engine): Promise<Face | Refusal> {
-  const { snapshotTimeoutMs } = config
+  const { snapshotTimeoutMs, leaseBounds } = config
   const { after, soon } = clock
   const servicesFor = (isAdmin: boolean) => {
-    const options: ServiceOptions = { engine, log, version: VERSION, after, soon, snapshotTimeoutMs, isAdmin }
+    const options: ServiceOptions = {
+      engine,
+      log,
+      version: VERSION,
+      after,
+      soon,
+      snapshotTimeoutMs,
+      leaseBounds,
+      isAdmin,
+    }
     return createServices(options)
   }
   const names = servicesFor(false).map(({ name }) => name)

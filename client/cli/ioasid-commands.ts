@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { FreedAll, FreeResult, IoasidInfo } from '../index.ts'
 import { eachId, id, revision, spid, spidList, wholeNumber } from './arguments.ts'
 import { printAll, printOne, toJson, type View } from './output.ts'
+import { explainPending } from './pending.ts'
 import {
   handleOf,
   type Io,
@@ -122,15 +123,21 @@ async function* each<Row>(rows: readonly Row[]): AsyncGenerator<Row> {
 
 function addGet(program: Command, io: Io): void {
   takesSet(program.command('get'))
-    .description('Shows an id, found by its number or by the SPID that it has in a set.')
+    .description('Shows an id, found by its number or by its SPID in a set, and who keeps a freed one from being free.')
     .argument('[ioasid]', 'the id', id)
     .option('--spid <spid>', 'the SPID, of a set that is named', spid)
-    .addHelpText('after', '\nExamples:\n  ioasidctl get 7\n  ioasidctl get --token vm-a --spid 101 -o json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ioasidctl get 7\n  ioasidctl get 7 --set-handle $HANDLE\n  ioasidctl get --token vm-a --spid 101 -o json',
+    )
     .action((ioasid: number | undefined, options: SetOptions & { spid?: number }, command: Command) =>
       withClient(io, command, async (session) => {
         if ((ioasid === undefined) === (options.spid === undefined)) usage(command, 'give an id, or --spid.')
         if (ioasid !== undefined && options.token !== undefined) usage(command, '--token goes with --spid.')
-        printOne(session.output, infoView, await find(session, io, command, ioasid, options))
+        const { output } = session
+        const info = await find(session, io, command, ioasid, options)
+        printOne(output, infoView, info)
+        if (output.format === 'table') output.write(explainPending(info, io.nowMs()))
       }),
     )
 }

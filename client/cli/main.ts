@@ -24,4 +24,5 @@ process.exitCode = await main(process.argv.slice(2), {
   env: process.env,
   connect,
   interrupted: interrupted.signal,
+  nowMs: Date.now,
 })

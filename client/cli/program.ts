@@ -2,7 +2,9 @@ import { Command, CommanderError, Option } from 'commander'
 import { duration, repeated } from './arguments.ts'
 import { addBindingCommands } from './binding-commands.ts'
 import { addIoasidCommands } from './ioasid-commands.ts'
+import { addLeaseCommands } from './lease-commands.ts'
 import { FORMATS } from './output.ts'
+import { addReferenceCommands } from './reference-commands.ts'
 import { EXIT, type Globals, type Io, report } from './run.ts'
 import { addSetCommands } from './set-commands.ts'
 import { addStatusCommands } from './status-commands.ts'
@@ -13,8 +15,9 @@ Numbers are decimal, or hexadecimal with 0x. In JSON numbers of 64 bits are
 strings, private data is hexadecimal.
 
 Environment:
-  IOASIDCTL_ENDPOINT    where the daemon listens, unless --endpoint is given
-  IOASIDCTL_SET_HANDLE  the set, unless --set-handle or --token is given
+  IOASIDCTL_ENDPOINT      where the daemon listens, unless --endpoint is given
+  IOASIDCTL_SET_HANDLE    the set, unless --set-handle or --token is given
+  IOASIDCTL_LEASE_HANDLE  the lease, unless --lease is given
 
 Exit codes:
   0 ok, 1 refused, 2 usage, 3 not found, 4 unreachable or timeout,
@@ -59,6 +62,8 @@ function makeProgram(io: Io): Command {
   addSetCommands(program, io)
   addIoasidCommands(program, io)
   addBindingCommands(program, io)
+  addReferenceCommands(program, io)
+  addLeaseCommands(program, io)
   addWatchCommand(program, io)
   addStatusCommands(program, io)
   return program

@@ -10,6 +10,8 @@ export interface Io {
   readonly connect: (options: ConnectOptions) => Client
   /** Aborted when the user has had enough. */
   readonly interrupted: AbortSignal
+  /** The wall time in ms since 1970. */
+  readonly nowMs: () => number
 }
 
 export const EXIT = {

@@ -47,15 +47,21 @@ function addCreate(set: Command, io: Io): void {
     .description('Makes a set and prints its handle, which is the key to it.')
     .argument('[token]', "the set's public name (default: an anonymous set)")
     .option('--quota <n>', 'how many ids to reserve and to limit it to; 0: neither', quota, 0)
+    // Never of the environment: a set that ends with a lease is one that was asked for.
+    .option('--lease <handle>', 'the lease that it ends with, its ids freed (default: none)')
     .addHelpText(
       'after',
-      '\nExamples:\n  ioasidctl set create vm-a --quota 16\n  HANDLE=$(ioasidctl set create vm-a -q)',
+      '\nExamples:\n  ioasidctl set create vm-a --quota 16\n  HANDLE=$(ioasidctl set create vm-a -q)\n' +
+        '  ioasidctl set create vm-a --lease $LEASE',
     )
-    .action((token: string | undefined, options: { quota: number }, command: Command) =>
+    .action((token: string | undefined, options: { quota: number; lease?: string }, command: Command) =>
       withClient(io, command, async ({ client, output, call }) => {
         // More likely a shell's variable that is not set than the wish for a set without a name.
         if (token === '') usage(command, 'the token is empty; leave it out for an anonymous set.')
-        const { set: created } = await client.createSet({ token, quota: options.quota }, call)
+        const { set: created } = await client.createSet(
+          { token, quota: options.quota, leaseHandle: options.lease },
+          call,
+        )
         printOne(output, createdView, created)
       }),
     )

@@ -1,18 +1,24 @@
-import type { Event } from './event.ts'
+import type { Event, LeaseTerms } from './event.ts'
 import type { Failure } from './failure.ts'
-import type { Ioasid, SetId, Spid } from './ids.ts'
+import type { Ioasid, LeaseId, SetId, Spid } from './ids.ts'
 import type { Runs } from './runs.ts'
-import type { SetView } from './view.ts'
+import type { IoasidView, LeaseView, SetView } from './view.ts'
 
 /**
  * What is asked for, after the form was checked and the defaults filled in (rpc/convert.ts). Two requests mean the same
  * if and only if their commands are equal: the digest of a request_id is made from it. A handle has become the number of
  * its set, NO_SET where it names none, so that "set" is checked in its turn and not earlier.
  */
-export type Command = SetCommand | IoasidCommand
+export type Command = SetCommand | IoasidCommand | ReferenceCommand | LeaseCommand
 
 export type SetCommand =
-  | { readonly kind: 'create_set'; readonly token: string; readonly quota: number; readonly leased: boolean }
+  | {
+      readonly kind: 'create_set'
+      readonly token: string
+      readonly quota: number
+      /** null: none. */
+      readonly leaseId: LeaseId | null
+    }
   | { readonly kind: 'adjust_quota'; readonly setId: SetId; readonly quota: number }
   | { readonly kind: 'delete_set'; readonly setId: SetId; readonly force: boolean }
 
@@ -51,6 +57,30 @@ export type IoasidCommand =
     }
   | { readonly kind: 'detach_data'; readonly setId: SetId; readonly ioasid: Ioasid }
 
+export type ReferenceCommand =
+  | {
+      readonly kind: 'acquire' | 'release'
+      readonly set: SetRef
+      readonly ioasid: Ioasid
+      readonly leaseId: LeaseId
+    }
+  | {
+      readonly kind: 'acquire_by_spid'
+      readonly set: SetRef
+      readonly spid: Spid
+      readonly leaseId: LeaseId
+    }
+
+export type LeaseCommand =
+  | { readonly kind: 'grant_lease'; readonly terms: LeaseTerms }
+  | { readonly kind: 'revive_lease'; readonly leaseId: LeaseId }
+  | { readonly kind: 'revoke_lease'; readonly leaseId: LeaseId }
+  /** Its time is over: the engine's word, not a caller's. */
+  | { readonly kind: 'expire_lease'; readonly leaseId: LeaseId }
+
+/** A set named by its token, or by a handle that was decoded to its number (NO_SET where it names none). */
+export type SetRef = { readonly setId: SetId } | { readonly token: string }
+
 /**
  * What the asker learns, besides the revision. Plain data: it is kept by request_id and must come out of the log as it
  * went in.
@@ -59,9 +89,17 @@ export type Answer =
   | { readonly kind: 'set'; readonly set: SetView }
   /** runs: [first, count], in the order in which the ids were handed out. */
   | { readonly kind: 'allocated'; readonly runs: Runs }
-  /** runs: [first, count], in the order of the request. */
-  | { readonly kind: 'freed'; readonly runs: Runs }
-  | { readonly kind: 'freed_all'; readonly reclaimed: number }
+  /** runs: [first, count], in the order of the request. pending: those of them that are, with their references. */
+  | {
+      readonly kind: 'freed'
+      readonly runs: Runs
+      readonly pending: readonly (readonly [ioasid: number, references: number])[]
+    }
+  | { readonly kind: 'freed_all'; readonly reclaimed: number; readonly pending: number }
+  | { readonly kind: 'acquired'; readonly references: number }
+  | { readonly kind: 'found'; readonly view: IoasidView }
+  | { readonly kind: 'released'; readonly references: number; readonly reclaimed: boolean }
+  | { readonly kind: 'lease'; readonly lease: LeaseView }
   | { readonly kind: 'done' }
 
 export type AnswerOf<Kind extends Answer['kind']> = Extract<Answer, { kind: Kind }>

@@ -1,5 +1,7 @@
 import type { Command, Decision } from './command.ts'
 import { allocate, attachData, attachSpid, detachData, detachSpid, free, freeAll } from './ioasid-rules.ts'
+import { expireLease, grantLease, reviveLease, revokeLease } from './lease-rules.ts'
+import { acquire, acquireBySpid, release } from './reference-rules.ts'
 import { adjustQuota, createSet, deleteSet } from './set-rules.ts'
 import type { State } from './state.ts'
 
@@ -29,5 +31,19 @@ export function decide(state: State, command: Command): Decision {
       return attachData(state, command)
     case 'detach_data':
       return detachData(state, command)
+    case 'acquire':
+      return acquire(state, command)
+    case 'acquire_by_spid':
+      return acquireBySpid(state, command)
+    case 'release':
+      return release(state, command)
+    case 'grant_lease':
+      return grantLease(state, command)
+    case 'revive_lease':
+      return reviveLease(state, command)
+    case 'revoke_lease':
+      return revokeLease(state, command)
+    case 'expire_lease':
+      return expireLease(state, command)
   }
 }

@@ -1,4 +1,4 @@
-import type { Ioasid, Revision, SetId } from './ids.ts'
+import type { Ioasid, LeaseId, Revision, SetId } from './ids.ts'
 import type { Runs } from './runs.ts'
 
 /**
@@ -18,7 +18,8 @@ interface OfSet {
 }
 
 export type SetEvent =
-  | (OfSet & { readonly kind: 'SET_ALLOC'; readonly quota: number })
+  /** leaseId: the lease that the set ends with, or NO_LEASE. */
+  | (OfSet & { readonly kind: 'SET_ALLOC'; readonly quota: number; readonly leaseId: LeaseId })
   | (OfSet & { readonly kind: 'SET_ADJUST'; readonly quota: number })
   | (OfSet & { readonly kind: 'SET_FREE' })
 
@@ -27,10 +28,10 @@ export type IdEvent =
   | (OfSet & { readonly kind: 'ALLOC'; readonly runs: Runs })
   /** runs: [first, count, spid, generation], the SPID ascending with the id. The bind_revision is the entry's revision. */
   | (OfSet & { readonly kind: 'BIND'; readonly runs: Runs; readonly device: string })
-  /** runs: [first, count, spid, generation, bindRevision]. */
-  | (OfSet & { readonly kind: 'UNBIND'; readonly runs: Runs })
-  /** runs: [first, count, generation]: free was asked for. */
-  | (OfSet & { readonly kind: 'FREE'; readonly runs: Runs })
+  /** runs: [first, count, spid, generation, bindRevision]. pending: freed with it, and the SPID stays taken until RECLAIM. */
+  | (OfSet & { readonly kind: 'UNBIND'; readonly runs: Runs; readonly pending: boolean })
+  /** runs: [first, count, generation]: free was asked for. pending: references are left, so RECLAIM comes later. */
+  | (OfSet & { readonly kind: 'FREE'; readonly runs: Runs; readonly pending: boolean })
   /** runs: [first, count, generation]: the number returns to the space. */
   | (OfSet & { readonly kind: 'RECLAIM'; readonly runs: Runs })
 
@@ -43,9 +44,33 @@ export type SilentEvent =
   /** runs: [first, count]; the same bytes for each id, null takes them away. */
   | (OfSet & { readonly kind: 'DATA'; readonly runs: Runs; readonly data: Uint8Array | null })
 
+  /** Deleted while ids are pending: nothing new, and SET_FREE with the last RECLAIM. */
+  | (OfSet & { readonly kind: 'SET_DRAIN' })
+  /** One more reference of a lease. */
+  | (OfSet & { readonly kind: 'ACQUIRE'; readonly ioasid: Ioasid; readonly leaseId: LeaseId })
+  /** One reference less. */
+  | (OfSet & { readonly kind: 'RELEASE'; readonly ioasid: Ioasid; readonly leaseId: LeaseId })
+
+/** Of a lease, and of no set. */
+export type LeaseEvent =
+  | { readonly kind: 'LEASE_GRANT'; readonly leaseId: LeaseId; readonly terms: LeaseTerms }
+  /** Its time is over, its sets end; its references stay. */
+  | { readonly kind: 'LEASE_HELD'; readonly leaseId: LeaseId }
+  | { readonly kind: 'LEASE_REVIVE'; readonly leaseId: LeaseId }
+  /** It is gone, and every reference of it. */
+  | { readonly kind: 'LEASE_END'; readonly leaseId: LeaseId }
+
+/** What a lease was granted for. */
+export interface LeaseTerms {
+  readonly name: string
+  readonly ttlMs: number
+  /** What becomes of its references when its time is over. */
+  readonly onExpiry: 'RELEASE' | 'HOLD'
+}
+
 /** Events that a subscriber can see: contract section 4, `Notification`. */
 export type TellableEvent = SetEvent | IdEvent
-export type Event = TellableEvent | SilentEvent
+export type Event = TellableEvent | SilentEvent | LeaseEvent
 export type NotificationType = TellableEvent['kind']
 
 export const NOTIFICATION_TYPES: readonly NotificationType[] = [
@@ -76,7 +101,8 @@ export interface Entry {
 export function weigh(entry: Entry): number {
   let bytes = 128
   for (const event of entry.events) {
-    bytes += 96 + event.set.token.length
+    bytes += 96
+    if ('set' in event) bytes += event.set.token.length
     if ('runs' in event) bytes += event.runs.length * 8
     if (event.kind === 'DATA' && event.data !== null) bytes += event.data.length
   }

@@ -1,8 +1,11 @@
 import { addEndedSet } from './ended-sets.ts'
 import type { Entry, Event, SetName } from './event.ts'
+import { addLease, addReference, dropReference, endLease, setHeld } from './evolve-leases.ts'
+import { mustBeAlive, mustHave, mustServe, pageOfLife, pageOfSet, pageToChange } from './fit.ts'
 import { append, EMPTY_LIST, remove } from './id-list.ts'
 import { type IdPage, ownPageOf, slotOf } from './id-pages.ts'
-import { NO_SPID, type Revision, type SetId } from './ids.ts'
+import { NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
+import { addTo, removeFrom } from './multimap.ts'
 import { startRest } from './rest.ts'
 import {
   AGED,
@@ -33,10 +36,10 @@ export function evolve(state: State, entry: Entry): void {
   if (entry.servingMs > state.servingMs) state.servingMs = entry.servingMs
 }
 
-function apply(state: State, event: Event, { revision, servingMs }: Entry): void {
+function apply(state: State, event: Event, { revision, servingMs, wallMs }: Entry): void {
   switch (event.kind) {
     case 'SET_ALLOC':
-      return addSet(state, event.set, event.quota, revision)
+      return addSet(state, event, revision)
     case 'SET_ADJUST':
       return setQuota(state, event.set.setId, event.quota)
     case 'SET_FREE':
@@ -46,10 +49,10 @@ function apply(state: State, event: Event, { revision, servingMs }: Entry): void
     case 'BIND':
       return bind(state, event.set.setId, event.runs, event.device, revision)
     case 'UNBIND':
-      return unbind(state, event.set.setId, event.runs)
+      return unbind(state, event.set.setId, event.runs, event.pending)
     case 'FREE':
-      // Said to subscribers; the id changes with its RECLAIM, which is of the same revision as long as nobody holds it.
-      return
+      // Where nothing is pending RECLAIM follows in the same revision.
+      return event.pending ? setPending(state, event.set.setId, event.runs) : undefined
     case 'RECLAIM':
       return reclaim(state, event.set.setId, event.runs, revision, servingMs)
     case 'DEVICE_ATTACH':
@@ -58,20 +61,38 @@ function apply(state: State, event: Event, { revision, servingMs }: Entry): void
       return detachDevice(state, event.set.setId, event.ioasid, event.device)
     case 'DATA':
       return setData(state, event.set.setId, event.runs, event.data)
+    case 'SET_DRAIN':
+      return drainSet(state, event.set.setId)
+    case 'ACQUIRE':
+      return addReference(state, event.set.setId, event.ioasid, event.leaseId, { revision, wallMs })
+    case 'RELEASE':
+      return dropReference(state, event.set.setId, event.ioasid, event.leaseId)
+    case 'LEASE_GRANT':
+      return addLease(state, event.leaseId, event.terms)
+    case 'LEASE_HELD':
+      return setHeld(state, event.leaseId, true)
+    case 'LEASE_REVIVE':
+      return setHeld(state, event.leaseId, false)
+    case 'LEASE_END':
+      return endLease(state, event.leaseId)
   }
 }
 
-function addSet(state: State, { setId, token }: SetName, quota: number, revision: Revision): void {
+type SetAlloc = Extract<Event, { kind: 'SET_ALLOC' }>
+
+function addSet(state: State, { set: { setId, token }, quota, leaseId }: SetAlloc, revision: Revision): void {
   if (setId <= state.lastSetId) throw new Error(`set ${setId} begins after set ${state.lastSetId}`)
   if (state.setsByToken.has(token)) throw new Error(`set ${setId} begins with the token of a live set`)
-  state.sets.set(setId, { setId, token, quota, ids: EMPTY_LIST, bound: 0, createRevision: revision })
+  if (leaseId !== NO_LEASE) addTo(state.setsOfLease, mustBeAlive(state, leaseId).leaseId, setId)
+  const ofIds = { ids: EMPTY_LIST, bound: 0, freePending: 0, isDraining: false }
+  state.sets.set(setId, { setId, token, quota, ...ofIds, leaseId, createRevision: revision })
   if (token !== '') state.setsByToken.set(token, setId)
   state.lastSetId = setId
   state.reservedByQuotas += quota
 }
 
 function setQuota(state: State, setId: SetId, quota: number): void {
-  const set = mustHave(state, setId)
+  const set = mustServe(state, setId)
   state.reservedByQuotas += quota - set.quota
   if (set.quota === 0) state.unreservedUse -= set.ids.count
   if (quota === 0) state.unreservedUse += set.ids.count
@@ -85,11 +106,12 @@ function endSet(state: State, { setId, token }: SetName, revision: Revision): vo
   state.spids.delete(setId)
   if (token !== '') state.setsByToken.delete(token)
   state.reservedByQuotas -= set.quota
+  removeFrom(state.setsOfLease, set.leaseId, setId)
   addEndedSet(state.endedSets, setId, revision)
 }
 
 function addIds(state: State, setId: SetId, runs: Runs, revision: Revision): void {
-  const set = mustHave(state, setId)
+  const set = mustServe(state, setId)
   let ids = set.ids
   // Ascending within a revision, so that a list of ids is in the order of (generation, id) and a page can begin behind any.
   for (const [first, count] of sortedRuns(runs)) {
@@ -130,7 +152,8 @@ function bind(state: State, setId: SetId, runs: Runs, device: string, revision: 
   state.spids.set(setId, spids)
   forEachBound(runs, (id, spid, generation) => {
     const page = pageOfLife(state, setId, id, generation)
-    if (page.spid[slotOf(id)] !== NO_SPID) throw new Error(`IOASID ${id} is bound, but has a SPID already`)
+    const fits = page.spid[slotOf(id)] === NO_SPID && !page.pending.has(id)
+    if (!fits) throw new Error(`IOASID ${id} is bound, but has a SPID already or is pending`)
     if (spids.has(spid)) throw new Error(`SPID ${spid} of set ${setId} is bound twice`)
     page.spid[slotOf(id)] = spid
     page.bound[slotOf(id)] = revision
@@ -140,28 +163,56 @@ function bind(state: State, setId: SetId, runs: Runs, device: string, revision: 
   state.sets.set(setId, { ...set, bound: set.bound + countIds(runs, BOUND) })
 }
 
-function unbind(state: State, setId: SetId, runs: Runs): void {
+/** The SPID of an id that is pending stays: its hardware may still know it, and FindBySpid finds it until RECLAIM. */
+function unbind(state: State, setId: SetId, runs: Runs, isPending: boolean): void {
   const set = mustHave(state, setId)
-  const spids = state.spids.get(setId)
   forEachUnbound(runs, (id, spid, generation, bindRevision) => {
     const page = pageOfLife(state, setId, id, generation)
-    if (page.spid[slotOf(id)] !== spid || page.bound[slotOf(id)] !== bindRevision) {
+    const isBoundSo = page.spid[slotOf(id)] === spid && page.bound[slotOf(id)] === bindRevision
+    if (!isBoundSo || page.pending.has(id)) {
       throw new Error(`SPID ${spid}, bound at ${bindRevision}, is not the one that IOASID ${id} has`)
     }
-    page.spid[slotOf(id)] = NO_SPID
-    page.bound[slotOf(id)] = 0
     page.devices.delete(id)
-    spids?.delete(spid)
+    if (!isPending) forgetSpid(state, setId, page, id)
   })
-  if (spids?.size === 0) state.spids.delete(setId)
   state.sets.set(setId, { ...set, bound: set.bound - countIds(runs, UNBOUND) })
+}
+
+function forgetSpid(state: State, setId: SetId, page: IdPage, id: number): void {
+  const spids = state.spids.get(setId)
+  spids?.delete(page.spid[slotOf(id)] ?? NO_SPID)
+  if (spids?.size === 0) state.spids.delete(setId)
+  page.spid[slotOf(id)] = NO_SPID
+  page.bound[slotOf(id)] = 0
+}
+
+function setPending(state: State, setId: SetId, runs: Runs): void {
+  const set = mustHave(state, setId)
+  forEachAged(runs, (id, generation) => {
+    const page = pageOfLife(state, setId, id, generation)
+    const fits = page.references.has(id) && !page.pending.has(id)
+    if (!fits) throw new Error(`IOASID ${id} cannot be pending`)
+    page.pending.add(id)
+  })
+  countPending(state, set, countIds(runs, AGED))
+}
+
+function countPending(state: State, set: SetRecord, change: number): void {
+  state.sets.set(set.setId, { ...set, freePending: set.freePending + change })
+  state.freePending += change
 }
 
 function reclaim(state: State, setId: SetId, runs: Runs, revision: Revision, servingMs: number): void {
   const set = mustHave(state, setId)
   let ids = set.ids
+  let wasPending = 0
   forEachAged(runs, (id, generation) => {
     const page = pageOfLife(state, setId, id, generation)
+    if (page.references.has(id)) throw new Error(`IOASID ${id} is reclaimed, but somebody holds it`)
+    if (page.pending.delete(id)) {
+      wasPending += 1
+      if (page.spid[slotOf(id)] !== NO_SPID) forgetSpid(state, setId, page, id)
+    }
     if (page.spid[slotOf(id)] !== NO_SPID) throw new Error(`IOASID ${id} is reclaimed, but still has a SPID`)
     ids = remove(state.table, ids, id)
     page.setId[slotOf(id)] = 0
@@ -169,7 +220,15 @@ function reclaim(state: State, setId: SetId, runs: Runs, revision: Revision, ser
     page.data.delete(id)
   })
   forEachRun(runs, AGED, (first, count) => startRest(state, first, count, revision, servingMs))
-  countChange(state, { ...set, ids }, ids.count - set.ids.count)
+  countChange(state, { ...set, ids, freePending: set.freePending - wasPending }, ids.count - set.ids.count)
+  state.freePending -= wasPending
+}
+
+function drainSet(state: State, setId: SetId): void {
+  const set = mustHave(state, setId)
+  const fits = !set.isDraining && set.freePending > 0 && set.freePending === set.ids.count
+  if (!fits) throw new Error(`set ${setId} cannot drain`)
+  state.sets.set(setId, { ...set, isDraining: true })
 }
 
 /** Books ids that came to a set, or (negative) left it, in every account. */
@@ -180,7 +239,7 @@ function countChange(state: State, set: SetRecord, change: number): void {
 }
 
 function attachDevice(state: State, setId: SetId, id: number, device: string): void {
-  const page = pageOfSet(state, setId, id)
+  const page = pageToChange(state, setId, id)
   const { spid, devices } = readId(page, id)
   if (spid === NO_SPID || devices.includes(device)) throw new Error(`IOASID ${id} cannot have one more such device`)
   page.devices.set(id, [...devices, device])
@@ -203,25 +262,4 @@ function setData(state: State, setId: SetId, runs: Runs, data: Uint8Array | null
     if (data === null) page.data.delete(id)
     else page.data.set(id, data)
   })
-}
-
-/** The page of an id that a set has, to write. */
-function pageOfSet(state: State, setId: SetId, id: number): IdPage {
-  const page = ownPageOf(state.table, id)
-  if (page.setId[slotOf(id)] !== setId) throw new Error(`the log speaks of IOASID ${id}, but set ${setId} has it not`)
-  return page
-}
-
-/** The same, of an id in the life that the event speaks of. */
-function pageOfLife(state: State, setId: SetId, id: number, generation: number): IdPage {
-  const page = pageOfSet(state, setId, id)
-  const since = page.since[slotOf(id)]
-  if (since !== generation) throw new Error(`the log speaks of IOASID ${id} in generation ${generation}, not ${since}`)
-  return page
-}
-
-function mustHave(state: State, setId: SetId): SetRecord {
-  const set = state.sets.get(setId)
-  if (set === undefined) throw new Error(`the log speaks of set ${setId}, which is not there`)
-  return set
 }

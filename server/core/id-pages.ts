@@ -1,4 +1,4 @@
-import { NO_SPID } from './ids.ts'
+import { type LeaseId, NO_SPID, type Revision } from './ids.ts'
 
 /**
  * What is known of each id, as columns of numbers in pages of 4,096 ids: 36 bytes an id, no garbage, and a copy of the
@@ -33,6 +33,19 @@ export interface IdPage {
   readonly devices: Map<number, readonly string[]>
   /** By id: its private data. The bytes are never changed. */
   readonly data: Map<number, Uint8Array>
+  /** By id: who holds references, by lease ascending. The lists are replaced, never changed. */
+  readonly references: Map<number, readonly Reference[]>
+  /** Ids that are FREE_PENDING: freed, while references are left. They keep their SPID and bind_revision. */
+  readonly pending: Set<number>
+}
+
+/** One lease's references to one id. */
+export interface Reference {
+  readonly leaseId: LeaseId
+  readonly count: number
+  /** The first of its present run of references: revision and wall time. */
+  readonly sinceRevision: Revision
+  readonly sinceWallMs: number
 }
 
 export interface FrozenIds {
@@ -89,6 +102,8 @@ export function emptyPage(epoch: number): IdPage {
     prev: new Uint32Array(PAGE_IDS),
     devices: new Map(),
     data: new Map(),
+    references: new Map(),
+    pending: new Set(),
   }
 }
 
@@ -103,5 +118,7 @@ function copyPage(page: IdPage, epoch: number): IdPage {
     prev: page.prev.slice(),
     devices: new Map(page.devices),
     data: new Map(page.data),
+    references: new Map(page.references),
+    pending: new Set(page.pending),
   }
 }

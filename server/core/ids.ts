@@ -12,16 +12,22 @@ export type Ioasid = Branded<'Ioasid'>
 export type Spid = Branded<'Spid'>
 /** A set's public number: 1, 2, 3 …, never used twice. */
 export type SetId = Branded<'SetId'>
+/** A lease's public number: 1, 2, 3 …, never used twice. */
+export type LeaseId = Branded<'LeaseId'>
 /** The number of a committed change: 1, 2, 3 …; 0 is the empty space. Below 2^53: at a million a second, 285 years. */
 export type Revision = Branded<'Revision'>
 
 export const asIoasid = (value: number): Ioasid => value as Ioasid
 export const asSpid = (value: number): Spid => value as Spid
 export const asSetId = (value: number): SetId => value as SetId
+export const asLeaseId = (value: number): LeaseId => value as LeaseId
 export const asRevision = (value: number): Revision => value as Revision
 
 /** What a handle that names no set decodes to. No set has it, so every rule answers SET_NOT_FOUND by itself. */
 export const NO_SET = asSetId(0)
+
+/** The same of leases; also the lease of a set that has none. */
+export const NO_LEASE = asLeaseId(0)
 
 /** The one 32-bit number that is no SPID (the kernel's INVALID_IOASID); marks an id without one. */
 export const NO_SPID = 0xffff_ffff

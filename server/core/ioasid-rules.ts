@@ -1,14 +1,14 @@
 import type { Command, Decision } from './command.ts'
-import { endingOf } from './ending.ts'
 import type { Event } from './event.ts'
 import { type Failure, fail, isFailure } from './failure.ts'
 import { idsOn } from './id-list.ts'
 import { NO_SPID, type SetId } from './ids.ts'
-import { findOwnId, findSet, nameOf } from './lookup.ts'
+import { drains, findOwnId, findSet, isPendingFree, nameOf } from './lookup.ts'
 import { restingIn } from './rest.ts'
 import { appendBound, appendId, countIds, idsOf, type Runs } from './runs.ts'
 import { capacityExceeded } from './set-rules.ts'
-import { type SetRecord, type State, unreserved } from './state.ts'
+import { countReferences, type SetRecord, type State, unreserved } from './state.ts'
+import { planTeardown } from './teardown.ts'
 
 /** The rules of ids: contract section 4, IoasidService. Checks stand in the contract's order (2.7). */
 
@@ -19,6 +19,7 @@ const DONE = { kind: 'done' } as const
 export function allocate(state: State, command: Of<'allocate'>): Decision {
   const set = findSet(state, command.setId)
   if (isFailure(set)) return set
+  if (set.isDraining) return drains(set)
   const refusal =
     spidsTaken(state, set.setId, command.spids ?? []) ??
     overQuota(state, set, command.count) ??
@@ -41,22 +42,28 @@ export function free(state: State, { setId, ioasids, generation }: Of<'free'>): 
   if (isFailure(set)) return set
   let stale: Failure | undefined
   const runs: number[] = []
+  const pending: (readonly [number, number])[] = []
   for (const id of ioasids) {
     const record = findOwnId(state, setId, id)
     if (isFailure(record)) return record
     // Whose the ids are is settled for all of them before the state of any is spoken of.
     if (generation !== null && record.generation !== generation) stale ??= staleGeneration(id, record.generation)
     appendId(runs, id)
+    if (record.references.length > 0) pending.push([id, countReferences(record)])
   }
   if (stale !== undefined) return stale
-  return { events: endingOf(state.table, nameOf(set), ioasids), answer: { kind: 'freed', runs } }
+  const teardown = planTeardown(state)
+  teardown.free(set, ioasids)
+  return { events: teardown.events(), answer: { kind: 'freed', runs, pending } }
 }
 
 export function freeAll(state: State, { setId }: Of<'free_all'>): Decision {
   const set = findSet(state, setId)
   if (isFailure(set)) return set
-  const events = endingOf(state.table, nameOf(set), idsOn(state.table, set.ids))
-  return { events, answer: { kind: 'freed_all', reclaimed: set.ids.count } }
+  const teardown = planTeardown(state)
+  teardown.free(set, idsOn(state.table, set.ids))
+  const reclaimed = teardown.reclaimedOf(setId)
+  return { events: teardown.events(), answer: { kind: 'freed_all', reclaimed, pending: set.ids.count - reclaimed } }
 }
 
 export function attachSpid(state: State, { setId, ioasid, spid, device }: Of<'attach_spid'>): Decision {
@@ -64,6 +71,7 @@ export function attachSpid(state: State, { setId, ioasid, spid, device }: Of<'at
   if (isFailure(set)) return set
   const record = findOwnId(state, setId, ioasid)
   if (isFailure(record)) return record
+  if (record.isPending) return isPendingFree(ioasid)
   const name = nameOf(set)
 
   if (record.spid === NO_SPID) {
@@ -91,6 +99,7 @@ export function detachSpid(state: State, { setId, ioasid, device }: Of<'detach_s
   if (isFailure(set)) return set
   const record = findOwnId(state, setId, ioasid)
   if (isFailure(record)) return record
+  if (record.isPending) return isPendingFree(ioasid)
   if (record.spid === NO_SPID) return fail('NOT_BOUND', `IOASID ${ioasid} has no SPID.`, { ioasid })
   if (!record.devices.includes(device)) {
     return fail('NOT_BOUND', `This device does not bind IOASID ${ioasid}.`, { ioasid, device })
@@ -99,7 +108,12 @@ export function detachSpid(state: State, { setId, ioasid, device }: Of<'detach_s
   const event: Event =
     record.devices.length > 1
       ? { kind: 'DEVICE_DETACH', set: name, ioasid, device }
-      : { kind: 'UNBIND', set: name, runs: [ioasid, 1, record.spid, record.generation, record.bindRevision] }
+      : {
+          kind: 'UNBIND',
+          set: name,
+          runs: [ioasid, 1, record.spid, record.generation, record.bindRevision],
+          pending: false,
+        }
   return { events: [event], answer: DONE }
 }
 
@@ -108,6 +122,7 @@ export function attachData(state: State, { setId, ioasid, privateData }: Of<'att
   if (isFailure(set)) return set
   const record = findOwnId(state, setId, ioasid)
   if (isFailure(record)) return record
+  if (record.isPending) return isPendingFree(ioasid)
   if (record.data !== undefined) return fail('DATA_ATTACHED', `IOASID ${ioasid} has private data already.`, { ioasid })
   const refusal = overPrivateData(state, privateData.length)
   if (refusal !== undefined) return refusal

@@ -1,7 +1,8 @@
+import type { SetRef } from './command.ts'
 import type { SetName } from './event.ts'
 import { type Failure, fail } from './failure.ts'
-import type { SetId } from './ids.ts'
-import { findId, type IdRecord, type SetRecord, type State } from './state.ts'
+import type { LeaseId, SetId } from './ids.ts'
+import { findId, type IdRecord, type LeaseRecord, type SetRecord, type State } from './state.ts'
 
 /** The first checks of every rule: the set, then whose the id is. */
 
@@ -28,4 +29,29 @@ export function ioasidNotFound(id: number): Failure {
 
 export function nameOf({ setId, token }: SetRecord): SetName {
   return { setId, token }
+}
+
+/** The live set of a token or a number. An anonymous set has no token to be found by. */
+export function resolveSet(state: State, ref: SetRef): SetRecord | undefined {
+  if ('setId' in ref) return state.sets.get(ref.setId)
+  const setId = state.setsByToken.get(ref.token)
+  return setId === undefined ? undefined : state.sets.get(setId)
+}
+
+/** A lease that is alive: a HELD one may release and acknowledge, and nothing else. */
+export function findAlive(state: State, leaseId: LeaseId): LeaseRecord | Failure {
+  const lease = state.leases.get(leaseId)
+  return lease === undefined || lease.isHeld ? leaseNotFound() : lease
+}
+
+export function leaseNotFound(): Failure {
+  return fail('LEASE_NOT_FOUND', 'No such lease.')
+}
+
+export function drains(set: SetRecord): Failure {
+  return fail('SET_DRAINING', `Set ${set.setId} is deleted and waits for its pending ids.`, { set_id: set.setId })
+}
+
+export function isPendingFree(id: number): Failure {
+  return fail('FREE_PENDING', `IOASID ${id} was freed, and somebody still has references to it.`, { ioasid: id })
 }

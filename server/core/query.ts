@@ -1,22 +1,14 @@
-import { type Failure, fail, isFailure } from './failure.ts'
+import type { SetRef } from './command.ts'
+import { type Failure, isFailure } from './failure.ts'
 import { nextOf } from './id-list.ts'
-import { asSpid, NO_SET, type Revision, type SetId, type Spid } from './ids.ts'
-import { findOwnId, ioasidNotFound, setNotFound } from './lookup.ts'
+import { type LeaseId, NO_SET, type Revision, type SetId, type Spid } from './ids.ts'
+import { findOwnId, ioasidNotFound, leaseNotFound, resolveSet, setNotFound } from './lookup.ts'
+import { findSpid } from './reference-rules.ts'
 import { findId, type SetRecord, type State, unreserved } from './state.ts'
-import { type IoasidView, type SetView, viewIoasid, viewSet } from './view.ts'
+import { type IoasidView, type LeaseView, type SetView, viewIoasid, viewLease, viewSet } from './view.ts'
 
 /** The reads: contract section 4. Each costs the same at any size, a page of ids as much as it holds; a page
  * of sets looks at every set. */
-
-/** A set named by its token, or by a handle that was decoded to its number (NO_SET where it names none). */
-export type SetRef = { readonly setId: SetId } | { readonly token: string }
-
-/** The live set of a token or a number. An anonymous set has no token to be found by. */
-export function resolveSet(state: State, ref: SetRef): SetRecord | undefined {
-  if ('setId' in ref) return state.sets.get(ref.setId)
-  const setId = state.setsByToken.get(ref.token)
-  return setId === undefined ? undefined : state.sets.get(setId)
-}
 
 export function getSet(state: State, ref: SetRef): SetView | Failure {
   const set = resolveSet(state, ref)
@@ -47,21 +39,31 @@ export function getIoasid(state: State, ioasid: number, presented: SetId | undef
   const record = presented === undefined ? findId(state.table, ioasid) : findOwnId(state, presented, ioasid)
   if (record === undefined) return ioasidNotFound(ioasid)
   if (isFailure(record)) return record
-  return viewIoasid(ioasid, record, tokenOf(state, record.setId))
+  return viewIoasid(state, ioasid, record)
 }
 
-export function findBySpid(state: State, ref: SetRef, spid: Spid, leased: boolean): IoasidView | Failure {
+export function findBySpid(state: State, ref: SetRef, spid: Spid): IoasidView | Failure {
   const set = resolveSet(state, ref)
   if (set === undefined) return setNotFound()
-  const ioasid = state.spids.get(set.setId)?.get(spid)
-  const record = ioasid === undefined ? undefined : findId(state.table, ioasid)
-  if (ioasid === undefined || record === undefined) {
-    const message = `Set ${set.setId} has no IOASID with SPID ${spid}.`
-    return fail('SPID_NOT_FOUND', message, { set_id: set.setId, spid: asSpid(spid) })
+  const ioasid = findSpid(state, set, spid)
+  if (typeof ioasid !== 'number') return ioasid
+  return getIoasid(state, ioasid, undefined)
+}
+
+export function getLease(state: State, leaseId: LeaseId): LeaseView | Failure {
+  const lease = state.leases.get(leaseId)
+  return lease === undefined ? leaseNotFound() : viewLease(state, lease)
+}
+
+/** By number, ascending; a page looks at every lease. */
+export function listLeases(state: State, after: LeaseId, limit: number): Page<LeaseView> {
+  const items: LeaseView[] = []
+  for (const lease of state.leases.values()) {
+    if (lease.leaseId <= after) continue
+    if (items.length === limit) return { items, more: true }
+    items.push(viewLease(state, lease))
   }
-  // Nothing grants a lease yet, so no handle names one.
-  if (leased) return fail('LEASE_NOT_FOUND', 'No such lease.')
-  return viewIoasid(ioasid, record, set.token)
+  return { items, more: false }
 }
 
 /** Where a page of ids ends: the order is that of (generation, ioasid), which no later change disturbs. */
@@ -80,7 +82,7 @@ export function listIoasids(state: State, ref: SetRef, after: IdCursor, limit: n
     const record = findId(state.table, id)
     if (record === undefined) throw new Error(`IOASID ${id} is on the list of set ${set.setId} but not allocated`)
     if (items.length === limit) return { items, more: true }
-    items.push(viewIoasid(id, record, set.token))
+    items.push(viewIoasid(state, id, record))
   }
   return { items, more: false }
 }
@@ -103,7 +105,9 @@ export interface Status {
   readonly available: number
   readonly sets: number
   readonly allocated: number
+  readonly freePending: number
   readonly resting: number
+  readonly leases: number
   readonly revision: Revision
 }
 
@@ -114,7 +118,9 @@ export function status(state: State): Status {
     available: unreserved(state),
     sets: state.sets.size,
     allocated: state.allocated,
+    freePending: state.freePending,
     resting: state.resting.count,
+    leases: state.leases.size,
     revision: state.revision,
   }
 }
@@ -122,8 +128,4 @@ export function status(state: State): Status {
 /** Whether a handle's set lives, or ended at a revision that the log still holds. */
 export function isKnownSet(state: State, setId: SetId): boolean {
   return setId !== NO_SET && (state.sets.has(setId) || state.endedSets.revisions.has(setId))
-}
-
-function tokenOf(state: State, setId: SetId): string {
-  return state.sets.get(setId)?.token ?? ''
 }

@@ -2,8 +2,9 @@ import { createEndedSets, type EndedSets } from './ended-sets.ts'
 import { append, EMPTY_LIST } from './id-list.ts'
 import { createIdTable, type IdPage, type IdTable, ownPageOf, PAGE_IDS, pageOf, slotOf } from './id-pages.ts'
 import { createIdSpace, type IdSpace } from './id-space.ts'
-import { asRevision, asSetId, NO_SPID, type Revision, type SetId } from './ids.ts'
-import { isReserved, type SetRecord, type SpaceConfig, type State } from './state.ts'
+import { asLeaseId, asRevision, asSetId, type LeaseId, NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
+import { addTo } from './multimap.ts'
+import { isReserved, type LeaseRecord, type SetRecord, type SpaceConfig, type State } from './state.ts'
 
 /**
  * What a snapshot holds: all of a state that cannot be computed from the rest. A state that is made of it takes it over,
@@ -12,9 +13,11 @@ import { isReserved, type SetRecord, type SpaceConfig, type State } from './stat
 export interface Base {
   readonly revision: Revision
   readonly lastSetId: SetId
+  readonly lastLeaseId: LeaseId
   readonly servingMs: number
   readonly sets: Map<SetId, SetRecord>
   readonly endedSets: EndedSets
+  readonly leases: Map<LeaseId, LeaseRecord>
   readonly table: IdTable
 }
 
@@ -27,9 +30,11 @@ export function emptyBase(capacity: number): Base {
   return {
     revision: asRevision(0),
     lastSetId: asSetId(0),
+    lastLeaseId: asLeaseId(0),
     servingMs: 0,
     sets: new Map(),
     endedSets: createEndedSets(),
+    leases: new Map(),
     table: createIdTable(capacity),
   }
 }
@@ -63,6 +68,8 @@ const ANYTHING_GOES: SpaceConfig = {
   maxSets: Infinity,
   maxPrivateData: Infinity,
   maxDevicesPerId: Infinity,
+  maxLeases: Infinity,
+  maxReferences: Infinity,
 }
 
 const UNTRACKED: IdSpace = {
@@ -90,25 +97,31 @@ export function reindex(base: Base, config: SpaceConfig): State | Contradiction 
 }
 
 function index(base: Base, config: SpaceConfig): State | Contradiction {
-  const { revision, lastSetId, servingMs, sets, endedSets } = base
+  const { revision, lastSetId, lastLeaseId, servingMs, sets, endedSets, leases } = base
   const table = createIdTable(config.capacity)
   const state: State = {
     config,
     revision,
     lastSetId,
+    lastLeaseId,
     servingMs,
     sets,
     endedSets,
+    leases,
     table,
     setsByToken: new Map(),
     spids: new Map(),
+    setsOfLease: new Map(),
+    heldIds: new Map(),
     space: UNTRACKED,
     resting: EMPTY_LIST,
     usable: 0,
     reservedByQuotas: 0,
     unreservedUse: 0,
     allocated: 0,
+    freePending: 0,
     privateDataBytes: 0,
+    references: 0,
   }
   for (const set of sets.values()) indexSet(state, set)
   for (const [number, page] of base.table.pages.entries()) {
@@ -126,6 +139,8 @@ function indexSet(state: State, set: SetRecord): void {
   state.reservedByQuotas += set.quota
   if (set.quota === 0) state.unreservedUse += set.ids.count
   state.allocated += set.ids.count
+  state.freePending += set.freePending
+  if (set.leaseId !== NO_LEASE) addTo(state.setsOfLease, set.leaseId, set.setId)
 }
 
 function indexPage(state: State, page: IdPage, base: number): Contradiction | undefined {
@@ -144,6 +159,10 @@ function indexPage(state: State, page: IdPage, base: number): Contradiction | un
     else spids.set(spid, id)
   }
   for (const data of page.data.values()) state.privateDataBytes += data.length
+  for (const [id, references] of page.references) {
+    state.references += references.length
+    for (const { leaseId } of references) addTo(state.heldIds, leaseId, id)
+  }
   return undefined
 }
 

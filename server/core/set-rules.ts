@@ -1,34 +1,61 @@
 import type { AnswerOf, Command, Decision } from './command.ts'
-import { endingOf } from './ending.ts'
 import { type Failure, fail, isFailure } from './failure.ts'
-import { idsOn } from './id-list.ts'
-import { asRevision, asSetId } from './ids.ts'
-import { findSet, nameOf } from './lookup.ts'
-import { type State, unreserved } from './state.ts'
+import { EMPTY_LIST, idsOn } from './id-list.ts'
+import { asRevision, asSetId, NO_LEASE, type SetId } from './ids.ts'
+import { drains, findAlive, findSet, nameOf } from './lookup.ts'
+import { countReferences, findId, type SetRecord, type State, unreserved } from './state.ts'
+import { planTeardown } from './teardown.ts'
 import { type SetView, viewSet } from './view.ts'
 
 /** The rules of sets: contract section 4, SetService. Checks stand in the contract's order (2.7). */
 
 type Of<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
 
-export function createSet(state: State, { token, quota, leased }: Of<'create_set'>): Decision {
-  // Nothing grants a lease yet, so no handle names one.
-  if (leased) return fail('LEASE_NOT_FOUND', 'No such lease.')
+export function createSet(state: State, { token, quota, leaseId }: Of<'create_set'>): Decision {
+  const lease = leaseId === null ? undefined : findAlive(state, leaseId)
+  if (lease !== undefined && isFailure(lease)) return lease
   const owner = token === '' ? undefined : state.setsByToken.get(token)
-  if (owner !== undefined) return fail('TOKEN_IN_USE', 'A live set has this token.', { token, set_id: owner })
+  if (owner !== undefined) return tokenInUse(state, token, owner)
   const limit = state.config.maxSets
   if (state.sets.size >= limit) return fail('TOO_MANY', `There are ${limit} sets already.`, { what: 'sets', limit })
   if (quota > unreserved(state)) return capacityExceeded(unreserved(state), quota)
 
   const setId = asSetId(state.lastSetId + 1)
-  const createRevision = asRevision(state.revision + 1)
-  const set: SetView = { setId, token, quota, allocated: 0, bound: 0, state: 'ACTIVE', createRevision }
-  return { events: [{ kind: 'SET_ALLOC', set: { setId, token }, quota }], answer: answerSet(set) }
+  const set: SetRecord = {
+    setId,
+    token,
+    quota,
+    ids: EMPTY_LIST,
+    bound: 0,
+    freePending: 0,
+    isDraining: false,
+    leaseId: lease?.leaseId ?? NO_LEASE,
+    createRevision: asRevision(state.revision + 1),
+  }
+  return {
+    events: [{ kind: 'SET_ALLOC', set: nameOf(set), quota, leaseId: set.leaseId }],
+    answer: answerSet(viewSet(set)),
+  }
+}
+
+/** Of a draining set it says what it waits for. */
+function tokenInUse(state: State, token: string, owner: SetId): Failure {
+  const facts = { token, set_id: owner }
+  const set = state.sets.get(owner)
+  if (set === undefined || !set.isDraining) return fail('TOKEN_IN_USE', 'A live set has this token.', facts)
+  let references = 0
+  for (const id of idsOn(state.table, set.ids)) {
+    const record = findId(state.table, id)
+    if (record !== undefined) references += countReferences(record)
+  }
+  const message = `A deleted set has this token; it waits for ${references} references to ${set.freePending} ids.`
+  return fail('TOKEN_IN_USE', message, { ...facts, free_pending: set.freePending, references })
 }
 
 export function adjustQuota(state: State, { setId, quota }: Of<'adjust_quota'>): Decision {
   const set = findSet(state, setId)
   if (isFailure(set)) return set
+  if (set.isDraining) return drains(set)
   if (quota === set.quota) return { events: [], answer: answerSet(viewSet(set)) }
 
   const used = set.ids.count
@@ -48,15 +75,23 @@ export function adjustQuota(state: State, { setId, quota }: Of<'adjust_quota'>):
 export function deleteSet(state: State, { setId, force }: Of<'delete_set'>): Decision {
   const set = findSet(state, setId)
   if (isFailure(set)) return set
+  if (set.isDraining) return { events: [], answer: answerSet(viewSet(set)) }
   const allocated = set.ids.count
   if (allocated > 0 && !force) {
     return fail('SET_NOT_EMPTY', `Set ${setId} still has ${allocated} ids.`, { set_id: setId, allocated })
   }
-  const name = nameOf(set)
-  return {
-    events: [...endingOf(state.table, name, idsOn(state.table, set.ids)), { kind: 'SET_FREE', set: name }],
-    answer: answerSet({ ...viewSet(set), allocated: 0, bound: 0, state: 'GONE' }),
+  const teardown = planTeardown(state)
+  teardown.free(set, idsOn(state.table, set.ids))
+  teardown.end(set)
+  const left = allocated - teardown.reclaimedOf(setId)
+  const view: SetView = {
+    ...viewSet(set),
+    allocated: left,
+    freePending: left,
+    bound: 0,
+    state: left === 0 ? 'GONE' : 'DRAINING',
   }
+  return { events: teardown.events(), answer: answerSet(view) }
 }
 
 export function capacityExceeded(limit: number, requested: number): Failure {

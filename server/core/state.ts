@@ -1,8 +1,9 @@
 import { type EndedSets, type FrozenEndedSets, freezeEndedSets } from './ended-sets.ts'
+import type { LeaseTerms } from './event.ts'
 import type { IdList } from './id-list.ts'
-import { type FrozenIds, freezeIds, type IdPage, type IdTable, pageOf, slotOf } from './id-pages.ts'
+import { type FrozenIds, freezeIds, type IdPage, type IdTable, pageOf, type Reference, slotOf } from './id-pages.ts'
 import type { IdSpace, Policy } from './id-space.ts'
-import { asRevision, asSetId, type Revision, type SetId } from './ids.ts'
+import { asRevision, asSetId, type LeaseId, type Revision, type SetId } from './ids.ts'
 
 /** What an operator chose of the space. Not part of the history: it may differ at every start (reindex.ts). */
 export interface SpaceConfig {
@@ -17,6 +18,9 @@ export interface SpaceConfig {
   /** Private data of all ids together, bytes. */
   readonly maxPrivateData: number
   readonly maxDevicesPerId: number
+  readonly maxLeases: number
+  /** (id, lease) pairs with references. */
+  readonly maxReferences: number
 }
 
 /** A set. Replaced, never changed: a frozen view keeps the record that it saw. */
@@ -26,8 +30,24 @@ export interface SetRecord {
   /** 0: none of its own. */
   readonly quota: number
   readonly ids: IdList
+  /** Of its ids: those with a SPID attached, pending ones not counted. */
   readonly bound: number
+  /** Of its ids: those that are FREE_PENDING. */
+  readonly freePending: number
+  /** Deleted; gone with its last RECLAIM. */
+  readonly isDraining: boolean
+  /** The lease that it ends with, or NO_LEASE. */
+  readonly leaseId: LeaseId
   readonly createRevision: Revision
+}
+
+/** A lease. Replaced, never changed. When it ends by time is not here: a renewal is no change of the space. */
+export interface LeaseRecord extends LeaseTerms {
+  readonly leaseId: LeaseId
+  /** Its time was over, and its references stay until they are released. */
+  readonly isHeld: boolean
+  /** The sum of its counts. */
+  readonly references: number
 }
 
 /**
@@ -38,15 +58,21 @@ export interface State {
   readonly config: SpaceConfig
   revision: Revision
   lastSetId: SetId
+  lastLeaseId: LeaseId
   /** The serving time of the newest entry or ripening, ms. */
   servingMs: number
   readonly sets: Map<SetId, SetRecord>
   readonly endedSets: EndedSets
+  readonly leases: Map<LeaseId, LeaseRecord>
   readonly table: IdTable
 
   readonly setsByToken: Map<string, SetId>
   /** By set: its SPIDs. A set without one has no map. */
   readonly spids: Map<SetId, Map<number, number>>
+  /** By lease: the sets that end with it. A lease without one has no entry. */
+  readonly setsOfLease: Map<LeaseId, Set<SetId>>
+  /** By lease: the ids that it has references to. A lease without one has no entry. */
+  readonly heldIds: Map<LeaseId, Set<number>>
   space: IdSpace
   resting: IdList
   /** Ids that configuration leaves to hand out at all. */
@@ -56,7 +82,10 @@ export interface State {
   /** Ids of sets without a quota. */
   unreservedUse: number
   allocated: number
+  freePending: number
   privateDataBytes: number
+  /** (id, lease) pairs. */
+  references: number
 }
 
 export function isReserved(config: SpaceConfig, id: number): boolean {
@@ -72,7 +101,9 @@ export function unreserved(state: State): number {
 export interface FrozenState {
   readonly revision: Revision
   readonly lastSetId: SetId
+  readonly lastLeaseId: LeaseId
   readonly servingMs: number
+  readonly leases: readonly LeaseRecord[]
   readonly sets: readonly SetRecord[]
   readonly endedSets: FrozenEndedSets
   readonly table: FrozenIds
@@ -82,7 +113,9 @@ export function freeze(state: State): FrozenState {
   return {
     revision: state.revision,
     lastSetId: state.lastSetId,
+    lastLeaseId: state.lastLeaseId,
     servingMs: state.servingMs,
+    leases: [...state.leases.values()],
     sets: [...state.sets.values()],
     endedSets: freezeEndedSets(state.endedSets),
     table: freezeIds(state.table),
@@ -97,22 +130,28 @@ export interface IdRecord {
   readonly bindRevision: Revision
   readonly devices: readonly string[]
   readonly data: Uint8Array | undefined
+  readonly references: readonly Reference[]
+  readonly isPending: boolean
 }
 
 /** The devices of an id that only the unnamed one binds: by far the most common, and not stored. */
 const UNNAMED: readonly string[] = ['']
 const NO_DEVICES: readonly string[] = []
+const NO_REFERENCES: readonly Reference[] = []
 
 export function readId(page: IdPage, id: number): IdRecord {
   const slot = slotOf(id)
   const bindRevision = page.bound[slot] ?? 0
+  const isPending = page.pending.has(id)
   return {
     setId: asSetId(page.setId[slot] ?? 0),
     generation: asRevision(page.since[slot] ?? 0),
     spid: page.spid[slot] ?? 0,
     bindRevision: asRevision(bindRevision),
-    devices: page.devices.get(id) ?? (bindRevision === 0 ? NO_DEVICES : UNNAMED),
+    devices: page.devices.get(id) ?? (bindRevision === 0 || isPending ? NO_DEVICES : UNNAMED),
     data: page.data.get(id),
+    references: page.references.get(id) ?? NO_REFERENCES,
+    isPending,
   }
 }
 
@@ -121,4 +160,9 @@ export function findId(table: FrozenIds, id: number): IdRecord | undefined {
   const page = pageOf(table, id)
   if (page === undefined || page.setId[slotOf(id)] === 0) return undefined
   return readId(page, id)
+}
+
+/** The sum of all leases' counts. */
+export function countReferences({ references }: IdRecord): number {
+  return references.reduce((sum, { count }) => sum + count, 0)
 }

@@ -1,6 +1,6 @@
 import type { Command } from '../core/command.ts'
 import type { Failure } from '../core/failure.ts'
-import type { Revision } from '../core/ids.ts'
+import type { LeaseId, Revision } from '../core/ids.ts'
 import { type Status, status } from '../core/query.ts'
 import type { Contradiction } from '../core/reindex.ts'
 import type { SpaceConfig, State } from '../core/state.ts'
@@ -9,6 +9,7 @@ import type { AnswerLimits } from './answers.ts'
 import { type Clock, createServingClock } from './clock.ts'
 import { createFeed } from './feed.ts'
 import { createHandles, type Handles } from './handles.ts'
+import { createLeaseTimes } from './lease-times.ts'
 import { openSpace } from './open-space.ts'
 import { createSequencer, type Outcome, type Request, storeFailed } from './sequencer.ts'
 import { compacted } from './start-rules.ts'
@@ -22,6 +23,10 @@ export interface Engine {
   readonly handles: Handles
   /** Carries out a change. With a request: exactly once. */
   submit(command: Command, request: Request | undefined): Promise<Outcome>
+  /** Gives a lease its whole time again. */
+  renew(leaseId: LeaseId): Promise<Outcome>
+  /** What is left of a lease's time; 0 of a HELD one. */
+  remainingMs(leaseId: LeaseId): number
   read<Value>(query: (state: State) => Value): Promise<Value | Failure>
   subscribe(request: SubscribeRequest): Promise<Opened | Failure>
   status(): Promise<EngineStatus | Failure>
@@ -65,7 +70,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
   const { store, clock, space, limits } = options
   const opened = await openSpace(store, space, limits)
   if ('contradiction' in opened) return opened
-  const { state, answers, spaceId, handleKey } = opened
+  const { state, answers, leaseMarks, spaceId, handleKey } = opened
+  const leaseTimes = createLeaseTimes(state, leaseMarks, limits.leaseGraceMs)
 
   const feed = createFeed({
     store,
@@ -79,6 +85,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     store,
     state,
     answers,
+    leaseTimes,
     clock,
     serving: createServingClock(clock, state.servingMs),
     maxUndurableBytes: limits.maxUndurableBytes,
@@ -105,6 +112,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     capacity: space.capacity,
     handles: createHandles(handleKey),
     submit: sequencer.submit,
+    renew: sequencer.renew,
+    remainingMs: (leaseId) => leaseTimes.remainingMs(leaseId, sequencer.servingMs),
     read: sequencer.read,
     subscribe: async (request) => {
       const result = await sequencer.read(({ revision }) => {

@@ -3,7 +3,7 @@ import type { Failure } from '../core/failure.ts'
 import type { Revision, SetId } from '../core/ids.ts'
 import { type Store, StoreError } from '../store/store.ts'
 import type { Clock } from './clock.ts'
-import type { Filter } from './filter.ts'
+import { type Filter, isTellable } from './filter.ts'
 import { createRing } from './ring.ts'
 import { compacted } from './start-rules.ts'
 import { createMember, type Member, type Subscription } from './subscription.ts'
@@ -70,7 +70,7 @@ export function createFeed(options: FeedOptions): Feed {
 
   const wantedBy = (entry: Entry): ReadonlySet<Member> => {
     const members = new Set(ofAll)
-    for (const { set } of entry.events) {
+    for (const { set } of entry.events.filter(isTellable)) {
       for (const member of byToken.get(set.token) ?? []) members.add(member)
       for (const member of bySet.get(set.setId) ?? []) members.add(member)
     }

@@ -29,11 +29,18 @@ export function select(filter: Filter, entry: Entry): readonly TellableEvent[] {
   })
 }
 
-function isTellable(event: Event): event is TellableEvent {
+export function isTellable(event: Event): event is TellableEvent {
   switch (event.kind) {
     case 'DEVICE_ATTACH':
     case 'DEVICE_DETACH':
     case 'DATA':
+    case 'SET_DRAIN':
+    case 'ACQUIRE':
+    case 'RELEASE':
+    case 'LEASE_GRANT':
+    case 'LEASE_HELD':
+    case 'LEASE_REVIVE':
+    case 'LEASE_END':
       return false
     default:
       return true

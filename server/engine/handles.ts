@@ -1,41 +1,54 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { asSetId, NO_SET, type SetId } from '../core/ids.ts'
+import { asLeaseId, asSetId, type LeaseId, type SetId } from '../core/ids.ts'
 
 /**
- * Set handles are computed, not stored: the set's number and a MAC of it under the data directory's key. So there is no
- * index of them, none is in the log or a snapshot, and a guess is refused without a look at any set.
+ * Handles are computed, not stored: a number and a MAC of it under the data directory's key. So there is no index of them,
+ * none is in the log or a snapshot, and a guess is refused without a look at any set or lease.
  */
 export interface Handles {
   ofSet(setId: SetId): string
   /** The set that a handle names, alive or not; NO_SET where it names none. */
   toSet(handle: string): SetId
+  ofLease(leaseId: LeaseId): string
+  /** The lease that a handle names, alive or not; NO_LEASE where it names none. */
+  toLease(handle: string): LeaseId
 }
 
-const PREFIX = 'set-'
+export function createHandles(key: Uint8Array): Handles {
+  const sets = createSealer(key, 'set-')
+  const leases = createSealer(key, 'lease-')
+  return {
+    ofSet: sets.seal,
+    toSet: (handle) => asSetId(sets.open(handle)),
+    ofLease: leases.seal,
+    toLease: (handle) => asLeaseId(leases.open(handle)),
+  }
+}
+
 const NUMBER_BYTES = 8
 const MAC_BYTES = 16
+/** No set and no lease has it. */
+const NONE = 0
 
-export function createHandles(key: Uint8Array): Handles {
-  const ofSet = (setId: SetId) => {
+/** Numbers of one kind to texts that nobody else can make, and back. The prefix is part of what is sealed. */
+function createSealer(key: Uint8Array, prefix: string) {
+  const seal = (value: number) => {
     const number = Buffer.alloc(NUMBER_BYTES)
-    number.writeBigUInt64BE(BigInt(setId))
-    const mac = createHmac('sha256', key).update(PREFIX).update(number).digest()
-    return PREFIX + Buffer.concat([number, mac.subarray(0, MAC_BYTES)]).toString('base64url')
+    number.writeBigUInt64BE(BigInt(value))
+    const mac = createHmac('sha256', key).update(prefix).update(number).digest()
+    return prefix + Buffer.concat([number, mac.subarray(0, MAC_BYTES)]).toString('base64url')
   }
-  const length = ofSet(NO_SET).length
-  return {
-    ofSet,
-    toSet: (handle) => {
-      if (handle.length !== length || !handle.startsWith(PREFIX)) return NO_SET
-      const bytes = Buffer.from(handle.slice(PREFIX.length), 'base64url')
-      if (bytes.length !== NUMBER_BYTES + MAC_BYTES) return NO_SET
-      const number = bytes.readBigUInt64BE()
-      if (number > BigInt(Number.MAX_SAFE_INTEGER)) return NO_SET
-      const setId = asSetId(Number(number))
-      // The texts are compared, not the MACs, so that a handle has one spelling only; and in constant time.
-      const presented = Buffer.from(handle)
-      const genuine = Buffer.from(ofSet(setId))
-      return presented.length === genuine.length && timingSafeEqual(presented, genuine) ? setId : NO_SET
-    },
+  const { length } = seal(NONE)
+  const open = (handle: string): number => {
+    if (handle.length !== length || !handle.startsWith(prefix)) return NONE
+    const bytes = Buffer.from(handle.slice(prefix.length), 'base64url')
+    if (bytes.length !== NUMBER_BYTES + MAC_BYTES) return NONE
+    const number = bytes.readBigUInt64BE()
+    if (number > BigInt(Number.MAX_SAFE_INTEGER)) return NONE
+    // The texts are compared, not the MACs, so that a handle has one spelling only; and in constant time.
+    const presented = Buffer.from(handle)
+    const genuine = Buffer.from(seal(Number(number)))
+    return presented.length === genuine.length && timingSafeEqual(presented, genuine) ? Number(number) : NONE
   }
+  return { seal, open }
 }

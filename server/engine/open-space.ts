@@ -6,8 +6,9 @@ import { ripen } from '../core/rest.ts'
 import type { SpaceConfig, State } from '../core/state.ts'
 import type { Mark, Store } from '../store/store.ts'
 import { type AnswerLimits, type Answers, createAnswers, isAnswerMark } from './answers.ts'
+import { isLeaseMark } from './lease-times.ts'
 
-/** The mark that is no answer. */
+/** The mark of serving time; the others are answers and leases. */
 export const CLOCK_MARK = 'clock'
 
 export function numberMark(key: string, value: number): Mark {
@@ -17,6 +18,8 @@ export function numberMark(key: string, value: number): Mark {
 export interface OpenSpace {
   readonly state: State
   readonly answers: Answers
+  /** When leases end, as it was kept. */
+  readonly leaseMarks: readonly Mark[]
   readonly spaceId: string
   readonly handleKey: Uint8Array
   readonly compactRevision: Revision
@@ -30,9 +33,11 @@ export async function openSpace(
 ): Promise<OpenSpace | Contradiction> {
   const { base, entries, marks, spaceId, handleKey, compactRevision } = await store.load()
   const answers = createAnswers(limits)
+  const leaseMarks: Mark[] = []
   let servingMs = 0
   for await (const mark of marks) {
     if (isAnswerMark(mark.key)) answers.restore(mark)
+    else if (isLeaseMark(mark.key)) leaseMarks.push(mark)
     else if (mark.key === CLOCK_MARK) servingMs = Number(Buffer.from(mark.value).toString())
   }
 
@@ -42,5 +47,5 @@ export async function openSpace(
   ripen(replay, servingMs)
 
   const state = reindex(replay, config)
-  return 'contradiction' in state ? state : { state, answers, spaceId, handleKey, compactRevision }
+  return 'contradiction' in state ? state : { state, answers, leaseMarks, spaceId, handleKey, compactRevision }
 }

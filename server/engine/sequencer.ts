@@ -3,12 +3,14 @@ import { decide } from '../core/decide.ts'
 import { type Entry, type Event, weigh } from '../core/event.ts'
 import { evolve } from '../core/evolve.ts'
 import { type Failure, fail, isFailure } from '../core/failure.ts'
-import { asRevision, type Revision } from '../core/ids.ts'
+import { asRevision, type LeaseId, type Revision } from '../core/ids.ts'
 import { ripen } from '../core/rest.ts'
 import type { State } from '../core/state.ts'
+import { viewLease } from '../core/view.ts'
 import type { MarkChange, Store } from '../store/store.ts'
 import { type Answers, readAnswer } from './answers.ts'
 import type { Clock, ServingClock } from './clock.ts'
+import type { LeaseTimes } from './lease-times.ts'
 import { meaningOf, type RequestKey } from './request-digest.ts'
 
 /**
@@ -23,6 +25,10 @@ export interface Sequencer {
   read<Value>(query: (state: State) => Value): Promise<Value | Failure>
   /** Writes a mark with the next batch. */
   mark(change: MarkChange): void
+  /** Gives a lease its whole time again; of a HELD one it is a change. */
+  renew(leaseId: LeaseId): Promise<Outcome>
+  /** Ends the leases whose time is over. */
+  expireLeases(): void
   /** Lets go of answers whose time is over, with the next batch. */
   forgetAnswers(): void
   /** Refuses what comes from now on with DRAINING; resolves when everything that was decided is durable. */
@@ -49,6 +55,7 @@ export interface SequencerOptions {
   readonly store: Store
   readonly state: State
   readonly answers: Answers
+  readonly leaseTimes: LeaseTimes
   readonly clock: Clock
   readonly serving: ServingClock
   /** What is decided but not durable is bounded; above it the answer is OVERLOADED at once. */
@@ -69,13 +76,14 @@ interface OpenBatch {
 }
 
 export function createSequencer(options: SequencerOptions): Sequencer {
-  const { store, state, answers, clock, serving, maxUndurableBytes, publish, onFailure } = options
+  const { store, state, answers, leaseTimes, clock, serving, maxUndurableBytes, publish, onFailure } = options
   let open = createBatch()
   let writing: OpenBatch | undefined
   let scheduled = false
   let refusal: Failure | undefined
 
   const hasFailed = () => refusal?.reason === 'STORE_FAILED'
+  const isOverloaded = () => open.bytes + (writing?.bytes ?? 0) > maxUndurableBytes
 
   /** What must be durable before anything that is decided now may be told. */
   const settled = (): Promise<Failure | undefined> | undefined => {
@@ -140,6 +148,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     orStop(() => evolve(state, entry))
     open.entries.push(entry)
     open.bytes += weigh(entry)
+    for (const change of leaseTimes.follow(entry)) keep(change)
     return entry.revision
   }
 
@@ -150,7 +159,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
 
   const submit = async (command: Command, request: Request | undefined): Promise<Outcome> => {
     if (refusal !== undefined) return refusal
-    if (open.bytes + (writing?.bytes ?? 0) > maxUndurableBytes) return overloaded()
+    if (isOverloaded()) return overloaded()
     const servingMs = tick()
     const place = request === undefined ? undefined : answers.find(request.key, servingMs)
     if (request !== undefined && place !== undefined) return repeat(command, request, place)
@@ -176,14 +185,45 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     // Let go of between the look and the read: then this is a new request, as it would have been a moment later.
     if (value === undefined) return submit(command, request)
     const { meaning, revision, answer } = readAnswer(value)
-    if (meaning === meaningOf(command, state.config.capacity)) return { answer, revision }
+    if (meaning === meaningOf(command, state.config.capacity)) {
+      keepAlive(leaseKeptBy(command, answer))
+      return (await settled()) ?? { answer, revision }
+    }
     const message = 'This request_id was used for another request.'
     return fail('REQUEST_ID_REUSED', message, { request_id: request.requestId })
+  }
+
+  /** Its holder counts from when it sent what was answered, so the first one's renewal is not enough. It changes nothing. */
+  const keepAlive = (leaseId: LeaseId | undefined) => {
+    const lease = leaseId === undefined ? undefined : state.leases.get(leaseId)
+    if (refusal !== undefined || lease === undefined || lease.isHeld) return
+    keep(leaseTimes.renew(lease.leaseId, tick()))
+    schedule()
+  }
+
+  const renew = async (leaseId: LeaseId): Promise<Outcome> => {
+    const lease = state.leases.get(leaseId)
+    if (refusal !== undefined || lease === undefined || lease.isHeld) {
+      return submit({ kind: 'revive_lease', leaseId }, undefined)
+    }
+    if (isOverloaded()) return overloaded()
+    keep(leaseTimes.renew(leaseId, tick()))
+    const outcome: Outcome = { answer: { kind: 'lease', lease: viewLease(state, lease) }, revision: state.revision }
+    schedule()
+    return (await settled()) ?? outcome
   }
 
   return {
     state,
     submit,
+    renew,
+    expireLeases: () => {
+      if (refusal !== undefined) return
+      for (const leaseId of leaseTimes.due(tick())) {
+        // Nobody waits for it: who has lost a lease is told by LEASE_NOT_FOUND, and a core that broke has stopped serving.
+        submit({ kind: 'expire_lease', leaseId }, undefined).catch(() => undefined)
+      }
+    },
     read: async (query) => {
       if (refusal !== undefined) return refusal
       tick()
@@ -210,9 +250,15 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       return answers.reachMs(tick())
     },
     get isWaiting() {
-      return state.resting.count > 0 || answers.count > 0
+      return state.resting.count > 0 || answers.count > 0 || leaseTimes.count > 0
     },
   }
+}
+
+/** The lease that a request keeps alive beside what it changes. */
+function leaseKeptBy(command: Command, answer: Answer): LeaseId | undefined {
+  if (command.kind === 'acquire' || command.kind === 'acquire_by_spid') return command.leaseId
+  return answer.kind === 'lease' ? answer.lease.leaseId : undefined
 }
 
 function createBatch(): OpenBatch {

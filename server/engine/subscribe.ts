@@ -2,8 +2,8 @@ import type { NotificationType } from '../core/event.ts'
 import { type Failure, fail, isFailure } from '../core/failure.ts'
 import { freezeIds } from '../core/id-pages.ts'
 import { asRevision, type Revision, type SetId } from '../core/ids.ts'
-import { setNotFound } from '../core/lookup.ts'
-import { isKnownSet, resolveSet } from '../core/query.ts'
+import { resolveSet, setNotFound } from '../core/lookup.ts'
+import { isKnownSet } from '../core/query.ts'
 import { type SnapshotItem, snapshotItems } from '../core/snapshot.ts'
 import type { SetRecord, State } from '../core/state.ts'
 import type { Feed } from './feed.ts'
@@ -21,7 +21,6 @@ export interface SubscribeRequest {
     | { readonly kind: 'after'; readonly revision: number }
   /** Empty: not given. */
   readonly spaceId: string
-  readonly leased: boolean
   readonly heartbeatMs: number
 }
 
@@ -73,7 +72,6 @@ export function createSubscribe(feed: Feed, limits: SubscribeLimits): Subscribe 
   return (state, history, request) => {
     const refusal =
       checkSets(state, request) ??
-      checkLease(request) ??
       checkRoom(feed, limits) ??
       checkSpaceId(history, request.spaceId) ??
       (request.start.kind === 'after' ? checkCursor(history, request.start.revision) : undefined)
@@ -108,11 +106,6 @@ function checkSets(state: State, { sets, start }: SubscribeRequest): Failure | u
   if (sets === 'all') return undefined
   const isNamed = (setId: SetId) => (start.kind === 'after' ? isKnownSet(state, setId) : state.sets.has(setId))
   return [...sets.setIds].every(isNamed) ? undefined : setNotFound()
-}
-
-/** Nothing grants a lease yet, so no handle names one. */
-function checkLease({ leased }: SubscribeRequest): Failure | undefined {
-  return leased ? fail('LEASE_NOT_FOUND', 'No such lease.') : undefined
 }
 
 function checkRoom(feed: Feed, { maxSubscriptions: limit }: SubscribeLimits): Failure | undefined {

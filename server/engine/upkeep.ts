@@ -44,6 +44,7 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
     // Looking at the clock is what makes serving time pass, so it is looked at even when nothing is to be kept.
     const servingMs = sequencer.servingMs
     sequencer.forgetAnswers()
+    sequencer.expireLeases()
     if (sequencer.isWaiting && servingMs > keptMs) {
       sequencer.mark(numberMark(CLOCK_MARK, servingMs))
       keptMs = servingMs

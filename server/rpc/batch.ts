@@ -48,7 +48,7 @@ function countIds({ allocate, free }: BatchItem__Output): number {
 }
 
 async function runItem(changes: IoasidChanges, log: Log, item: BatchItem__Output): Promise<BatchResult> {
-  const { allocate, free, attach_spid, detach_spid, attach_data, detach_data } = item
+  const { allocate, free, attach_spid, detach_spid, attach_data, detach_data, acquire, release } = item
   const run = <Request, Response extends object>(request: Request, change: Method<Request, Response>) =>
     attempt(log, 'Batch', request, change)
   if (allocate) return resultOf(await run(allocate, changes.allocate), (done) => ({ allocate: done }))
@@ -57,8 +57,9 @@ async function runItem(changes: IoasidChanges, log: Log, item: BatchItem__Output
   if (detach_spid) return resultOf(await run(detach_spid, changes.detach_spid), (done) => ({ detach_spid: done }))
   if (attach_data) return resultOf(await run(attach_data, changes.attach_data), (done) => ({ attach_data: done }))
   if (detach_data) return resultOf(await run(detach_data, changes.detach_data), (done) => ({ detach_data: done }))
-  // Acquire and Release: no lease can be granted yet, so there is nothing that they could refer to.
-  return { failure: { code: code.UNIMPLEMENTED, message: `${item.item} is not served yet.` } }
+  if (acquire) return resultOf(await run(acquire, changes.acquire), (done) => ({ acquire: done }))
+  if (release) return resultOf(await run(release, changes.release), (done) => ({ release: done }))
+  throw new Error('an item that names no request was let through')
 }
 
 function resultOf<Response extends object>(

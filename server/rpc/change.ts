@@ -1,6 +1,7 @@
 import type { Answer, AnswerOf, Command } from '../core/command.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { Outcome } from '../engine/sequencer.ts'
 import { decodeRequestId } from './decode.ts'
 
 /** Submits a change and gives back its answer, which is of the kind that the command has. */
@@ -10,10 +11,17 @@ export async function change<Kind extends Answer['kind']>(
   request: { readonly request_id: string },
   kind: Kind,
 ): Promise<{ readonly answer: AnswerOf<Kind>; readonly revision: string } | Failure> {
-  const outcome = await engine.submit(command, decodeRequestId(request))
+  return answered(await engine.submit(command, decodeRequestId(request)), kind)
+}
+
+/** An outcome whose answer is of the kind that was to be expected. */
+export function answered<Kind extends Answer['kind']>(
+  outcome: Outcome,
+  kind: Kind,
+): { readonly answer: AnswerOf<Kind>; readonly revision: string } | Failure {
   if (isFailure(outcome)) return outcome
   const { answer, revision } = outcome
-  if (!isOfKind(answer, kind)) throw new Error(`${command.kind} was answered with ${answer.kind}`)
+  if (!isOfKind(answer, kind)) throw new Error(`the answer is ${answer.kind}, not ${kind}`)
   return { answer, revision: String(revision) }
 }
 

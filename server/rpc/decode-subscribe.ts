@@ -28,7 +28,7 @@ export function decodeSubscribe(context: DecodeContext, request: SubscribeReques
     refuseField('heartbeat_ms', `${heartbeatMs}; ${MIN_HEARTBEAT_MS} to ${MAX_HEARTBEAT_MS} are allowed.`)
   }
   const spaceId = text('space_id', request.space_id)
-  return { sets: decodeSets(context, request), types, start, spaceId, leased: request.hold, heartbeatMs }
+  return { sets: decodeSets(context, request), types, start, spaceId, heartbeatMs }
 }
 
 function decodeSets({ handles }: DecodeContext, request: SubscribeRequest__Output): SubscribeRequest['sets'] {

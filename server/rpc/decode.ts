@@ -1,3 +1,4 @@
+import type { AcquireRequest__Output } from '../../proto/gen/ioasid/v1/AcquireRequest.ts'
 import type { AdjustQuotaRequest__Output } from '../../proto/gen/ioasid/v1/AdjustQuotaRequest.ts'
 import type { AllocateRequest__Output } from '../../proto/gen/ioasid/v1/AllocateRequest.ts'
 import type { AttachDataRequest__Output } from '../../proto/gen/ioasid/v1/AttachDataRequest.ts'
@@ -6,12 +7,14 @@ import type { CreateSetRequest__Output } from '../../proto/gen/ioasid/v1/CreateS
 import type { DeleteSetRequest__Output } from '../../proto/gen/ioasid/v1/DeleteSetRequest.ts'
 import type { DetachDataRequest__Output } from '../../proto/gen/ioasid/v1/DetachDataRequest.ts'
 import type { DetachSpidRequest__Output } from '../../proto/gen/ioasid/v1/DetachSpidRequest.ts'
+import type { FindBySpidRequest__Output } from '../../proto/gen/ioasid/v1/FindBySpidRequest.ts'
 import type { FreeAllRequest__Output } from '../../proto/gen/ioasid/v1/FreeAllRequest.ts'
 import type { FreeRequest__Output } from '../../proto/gen/ioasid/v1/FreeRequest.ts'
-import type { Command } from '../core/command.ts'
+import type { GrantLeaseRequest__Output } from '../../proto/gen/ioasid/v1/GrantLeaseRequest.ts'
+import type { ReleaseRequest__Output } from '../../proto/gen/ioasid/v1/ReleaseRequest.ts'
+import type { Command, SetRef } from '../core/command.ts'
 import { fail } from '../core/failure.ts'
-import { asIoasid, type Ioasid, type SetId } from '../core/ids.ts'
-import type { SetRef } from '../core/query.ts'
+import { asIoasid, type Ioasid, type LeaseId, type SetId } from '../core/ids.ts'
 import type { Handles } from '../engine/handles.ts'
 import { requestKey } from '../engine/request-digest.ts'
 import type { Request } from '../engine/sequencer.ts'
@@ -38,9 +41,9 @@ export function decodeRequestId({ request_id }: { readonly request_id: string })
   return { key: requestKey(ANONYMOUS, requestId), requestId }
 }
 
-export function decodeCreateSet(request: CreateSetRequest__Output): Command {
-  const leased = isGiven('lease_handle', request.lease_handle)
-  return { kind: 'create_set', token: text('token', request.token), quota: request.quota, leased }
+export function decodeCreateSet(context: DecodeContext, request: CreateSetRequest__Output): Command {
+  const { token, quota, lease_handle } = request
+  return { kind: 'create_set', token: text('token', token), quota, leaseId: optionalLease(context, lease_handle) }
 }
 
 export function decodeAdjustQuota(context: DecodeContext, request: AdjustQuotaRequest__Output): Command {
@@ -120,6 +123,63 @@ export function decodeDetachData(context: DecodeContext, request: DetachDataRequ
   return { kind: 'detach_data', setId: ownSet(context, request), ioasid: asIoasid(request.ioasid) }
 }
 
+export function decodeAcquire(context: DecodeContext, request: AcquireRequest__Output): Command {
+  return reference(context, 'acquire', request)
+}
+
+export function decodeRelease(context: DecodeContext, request: ReleaseRequest__Output): Command {
+  return reference(context, 'release', request)
+}
+
+function reference(
+  context: DecodeContext,
+  kind: 'acquire' | 'release',
+  request: AcquireRequest__Output | ReleaseRequest__Output,
+): Command {
+  const set = decodeSetRef(context, request)
+  return { kind, set, ioasid: asIoasid(request.ioasid), leaseId: decodeLease(context, request.lease_handle) }
+}
+
+/** undefined: it finds, and acquires nothing. */
+export function decodeAcquireBySpid(context: DecodeContext, request: FindBySpidRequest__Output): Command | undefined {
+  const set = decodeSetRef(context, request)
+  const wanted = spid('spid', request.spid)
+  const leaseId = optionalLease(context, request.acquire_for_lease, 'acquire_for_lease')
+  return leaseId === null ? undefined : { kind: 'acquire_by_spid', set, spid: wanted, leaseId }
+}
+
+export function decodeGrantLease({ minTtlMs, maxTtlMs }: LeaseBounds, request: GrantLeaseRequest__Output): Command {
+  const ttlMs = uint64(request.ttl_ms)
+  if (ttlMs < minTtlMs || ttlMs > maxTtlMs) {
+    refuseField('ttl_ms', `${request.ttl_ms}; ${minTtlMs} to ${maxTtlMs} are allowed.`)
+  }
+  return {
+    kind: 'grant_lease',
+    terms: { name: text('name', request.name), ttlMs, onExpiry: onExpiry(request.on_expiry) },
+  }
+}
+
+/** What a lease may be granted for, ms. */
+export interface LeaseBounds {
+  readonly minTtlMs: number
+  readonly maxTtlMs: number
+}
+
+function onExpiry(value: string | number): 'RELEASE' | 'HOLD' {
+  if (value === 'HOLD') return 'HOLD'
+  if (value === 'RELEASE' || value === 'ON_EXPIRY_UNSPECIFIED') return 'RELEASE'
+  return refuseField('on_expiry', 'neither RELEASE nor HOLD.')
+}
+
+/** The lease of a handle; NO_LEASE where it names none. */
+export function decodeLease({ handles }: DecodeContext, lease_handle: string): LeaseId {
+  return handles.toLease(handle('lease_handle', lease_handle))
+}
+
+function optionalLease({ handles }: DecodeContext, value: string | undefined, field = 'lease_handle'): LeaseId | null {
+  return value !== undefined && isGiven(field, value) ? handles.toLease(value) : null
+}
+
 /** What a request names its set by: the oneof set_ref. */
 interface SetRefFields {
   readonly set_handle?: string
@@ -134,7 +194,7 @@ export function decodeSetRef({ handles }: DecodeContext, { set_handle, token }: 
 }
 
 /** Something that may be left out; empty means the same. */
-export function isGiven(field: string, value: string | undefined): boolean {
+function isGiven(field: string, value: string | undefined): boolean {
   return value !== undefined && value !== '' && handle(field, value) !== ''
 }
 

@@ -1,9 +1,11 @@
 import type { FreeResult } from '../../proto/gen/ioasid/v1/FreeResult.ts'
+import type { Holder } from '../../proto/gen/ioasid/v1/Holder.ts'
 import type { IoasidInfo } from '../../proto/gen/ioasid/v1/IoasidInfo.ts'
+import type { Lease as LeaseMessage } from '../../proto/gen/ioasid/v1/Lease.ts'
 import type { Set as SetMessage } from '../../proto/gen/ioasid/v1/Set.ts'
 import type { AnswerOf } from '../core/command.ts'
 import { forEachId, PLAIN } from '../core/runs.ts'
-import type { IoasidView, SetView } from '../core/view.ts'
+import type { HolderView, IoasidView, LeaseView, SetView } from '../core/view.ts'
 
 /** Views and answers to messages. 64-bit numbers travel as decimal strings. */
 
@@ -15,9 +17,11 @@ export function encodeSet(set: SetView, setHandle = ''): SetMessage {
     token: set.token,
     quota: set.quota,
     allocated: set.allocated,
+    free_pending: set.freePending,
     bound: set.bound,
     state: set.state,
     create_revision: String(set.createRevision),
+    ...(set.leaseId === undefined ? {} : { lease_id: String(set.leaseId) }),
   }
 }
 
@@ -28,17 +32,20 @@ export function encodeIoasid(view: IoasidView, isOwner: boolean): IoasidInfo {
     set_id: String(view.setId),
     token: view.token,
     state: view.state,
+    references: String(view.references),
     generation: String(view.generation),
     devices: [...view.devices],
     ...(view.spid === undefined ? {} : { spid: view.spid }),
     ...(view.bindRevision === undefined ? {} : { bind_revision: String(view.bindRevision) }),
     ...(view.privateData === undefined || !isOwner ? {} : { private_data: view.privateData }),
+    holders: isOwner ? view.holders.map(encodeHolder) : [],
   }
 }
 
 /** About how many bytes of a page the message will take; never fewer than it does. */
-export function weighIoasid({ token, devices, privateData }: IoasidView): number {
-  const names = devices.reduce((sum, device) => sum + Buffer.byteLength(device) + 3, 0)
+export function weighIoasid({ token, devices, privateData, holders }: IoasidView): number {
+  const texts = [...devices, ...holders.map(({ name }) => name)]
+  const names = texts.reduce((sum, name) => sum + Buffer.byteLength(name) + 3, 60 * holders.length)
   return 80 + Buffer.byteLength(token) + names + (privateData?.length ?? 0)
 }
 
@@ -46,8 +53,38 @@ export function weighSet({ token }: SetView): number {
   return 120 + Buffer.byteLength(token)
 }
 
-export function encodeFreed({ runs }: AnswerOf<'freed'>): FreeResult[] {
+function encodeHolder({ leaseId, name, count, sinceRevision, sinceWallMs }: HolderView): Holder {
+  const since_time = { seconds: String(Math.floor(sinceWallMs / 1000)), nanos: (sinceWallMs % 1000) * 1_000_000 }
+  return { lease_id: String(leaseId), name, count, since_revision: String(sinceRevision), since_time }
+}
+
+/** The handle goes only to who showed it, or to whom the lease is granted. */
+export function encodeLease(lease: LeaseView, remainingMs: number, leaseHandle = ''): LeaseMessage {
+  return {
+    lease_handle: leaseHandle,
+    lease_id: String(lease.leaseId),
+    name: lease.name,
+    ttl_ms: String(lease.ttlMs),
+    remaining_ms: String(remainingMs),
+    on_expiry: lease.onExpiry,
+    references: String(lease.references),
+    sets: lease.sets,
+    state: lease.state,
+  }
+}
+
+export function weighLease({ name }: LeaseView): number {
+  return 100 + Buffer.byteLength(name)
+}
+
+export function encodeFreed({ runs, pending }: AnswerOf<'freed'>): FreeResult[] {
+  const references = new Map(pending)
   const results: FreeResult[] = []
-  forEachId(runs, PLAIN, (ioasid) => results.push({ ioasid, state: 'FREE' }))
+  forEachId(runs, PLAIN, (ioasid) => {
+    const left = references.get(ioasid)
+    results.push(
+      left === undefined ? { ioasid, state: 'FREE' } : { ioasid, state: 'FREE_PENDING', references: String(left) },
+    )
+  })
   return results
 }

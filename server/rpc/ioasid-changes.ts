@@ -1,3 +1,5 @@
+import type { AcquireRequest__Output } from '../../proto/gen/ioasid/v1/AcquireRequest.ts'
+import type { AcquireResponse } from '../../proto/gen/ioasid/v1/AcquireResponse.ts'
 import type { AllocateRequest__Output } from '../../proto/gen/ioasid/v1/AllocateRequest.ts'
 import type { AllocateResponse } from '../../proto/gen/ioasid/v1/AllocateResponse.ts'
 import type { AttachDataRequest__Output } from '../../proto/gen/ioasid/v1/AttachDataRequest.ts'
@@ -6,17 +8,21 @@ import type { DetachDataRequest__Output } from '../../proto/gen/ioasid/v1/Detach
 import type { DetachSpidRequest__Output } from '../../proto/gen/ioasid/v1/DetachSpidRequest.ts'
 import type { FreeRequest__Output } from '../../proto/gen/ioasid/v1/FreeRequest.ts'
 import type { FreeResponse } from '../../proto/gen/ioasid/v1/FreeResponse.ts'
+import type { ReleaseRequest__Output } from '../../proto/gen/ioasid/v1/ReleaseRequest.ts'
+import type { ReleaseResponse } from '../../proto/gen/ioasid/v1/ReleaseResponse.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import { idsOf } from '../core/runs.ts'
 import type { Engine } from '../engine/engine.ts'
 import { change } from './change.ts'
 import {
+  decodeAcquire,
   decodeAllocate,
   decodeAttachData,
   decodeAttachSpid,
   decodeDetachData,
   decodeDetachSpid,
   decodeFree,
+  decodeRelease,
 } from './decode.ts'
 import { encodeFreed } from './encode.ts'
 
@@ -28,6 +34,8 @@ export interface IoasidChanges {
   detach_spid(request: DetachSpidRequest__Output): Promise<Done | Failure>
   attach_data(request: AttachDataRequest__Output): Promise<Done | Failure>
   detach_data(request: DetachDataRequest__Output): Promise<Done | Failure>
+  acquire(request: AcquireRequest__Output): Promise<AcquireResponse | Failure>
+  release(request: ReleaseRequest__Output): Promise<ReleaseResponse | Failure>
 }
 
 interface Done {
@@ -52,5 +60,16 @@ export function createIoasidChanges(engine: Engine): IoasidChanges {
     detach_spid: async (request) => done(decodeDetachSpid(engine, request), request),
     attach_data: async (request) => done(decodeAttachData(engine, request), request),
     detach_data: async (request) => done(decodeDetachData(engine, request), request),
+    acquire: async (request) => {
+      const changed = await change(engine, decodeAcquire(engine, request), request, 'acquired')
+      if (isFailure(changed)) return changed
+      return { references: String(changed.answer.references), revision: changed.revision }
+    },
+    release: async (request) => {
+      const changed = await change(engine, decodeRelease(engine, request), request, 'released')
+      if (isFailure(changed)) return changed
+      const { references, reclaimed } = changed.answer
+      return { references: String(references), reclaimed, revision: changed.revision }
+    },
   }
 }

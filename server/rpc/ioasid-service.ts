@@ -1,11 +1,12 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { IoasidServiceHandlers } from '../../proto/gen/ioasid/v1/IoasidService.ts'
-import { isFailure } from '../core/failure.ts'
+import { type Failure, isFailure } from '../core/failure.ts'
 import { BEFORE_ALL, findBySpid, getIoasid, listIoasids } from '../core/query.ts'
+import type { IoasidView } from '../core/view.ts'
 import type { Engine } from '../engine/engine.ts'
 import { runBatch, type SizedBatch } from './batch.ts'
 import { change } from './change.ts'
-import { decodeFreeAll, decodePresented, decodeRequestId, decodeSetRef, isGiven } from './decode.ts'
+import { decodeAcquireBySpid, decodeFreeAll, decodePresented, decodeRequestId, decodeSetRef } from './decode.ts'
 import { encodeIoasid, weighIoasid } from './encode.ts'
 import { spid } from './fields.ts'
 import { createIoasidChanges } from './ioasid-changes.ts'
@@ -25,8 +26,16 @@ type Served =
   | 'DetachSpid'
   | 'AttachData'
   | 'DetachData'
+  | 'Acquire'
+  | 'Release'
 
-/** IoasidService without references (Acquire, Release): contract section 4. */
+/** What an owner sees besides, if the id still lives the life that was found. */
+function withOwn(view: IoasidView, now: IoasidView | Failure): IoasidView {
+  if (isFailure(now) || now.ioasid !== view.ioasid || now.generation !== view.generation) return view
+  return { ...view, privateData: now.privateData, holders: now.holders }
+}
+
+/** IoasidService: contract section 4. */
 export function createIoasidService(engine: Engine, log: Log): UntypedServiceImplementation {
   const changes = createIoasidChanges(engine)
   const handlers: Pick<IoasidServiceHandlers, Served> = {
@@ -36,11 +45,13 @@ export function createIoasidService(engine: Engine, log: Log): UntypedServiceImp
     DetachSpid: unary(log, 'DetachSpid', changes.detach_spid),
     AttachData: unary(log, 'AttachData', changes.attach_data),
     DetachData: unary(log, 'DetachData', changes.detach_data),
+    Acquire: unary(log, 'Acquire', changes.acquire),
+    Release: unary(log, 'Release', changes.release),
 
     FreeAll: unary(log, 'FreeAll', async (request) => {
       const changed = await change(engine, decodeFreeAll(engine, request), request, 'freed_all')
       if (isFailure(changed)) return changed
-      return { reclaimed: changed.answer.reclaimed, pending: 0, revision: changed.revision }
+      return { reclaimed: changed.answer.reclaimed, pending: changed.answer.pending, revision: changed.revision }
     }),
 
     GetIoasid: unary(log, 'GetIoasid', async ({ ioasid, set_handle }) => {
@@ -52,11 +63,22 @@ export function createIoasidService(engine: Engine, log: Log): UntypedServiceImp
     FindBySpid: unary(log, 'FindBySpid', async (request) => {
       const ref = decodeSetRef(engine, request)
       const wanted = spid('spid', request.spid)
-      const leased = isGiven('acquire_for_lease', request.acquire_for_lease)
-      // Of form only: where nothing changes there is nothing to repeat.
+      const acquiring = decodeAcquireBySpid(engine, request)
+      if (acquiring !== undefined) {
+        // Looked at in the same step, behind the change: an answer keeps neither private data nor holders.
+        const [changed, seen] = await Promise.all([
+          change(engine, acquiring, request, 'found'),
+          engine.read((state) => ({ now: findBySpid(state, ref, wanted) })),
+        ])
+        if (isFailure(changed)) return changed
+        const { view } = changed.answer
+        const info = encodeIoasid(isFailure(seen) ? view : withOwn(view, seen.now), 'setId' in ref)
+        return { info, revision: changed.revision }
+      }
+      // Without a lease it changes nothing, but the form of a request is not looked at by halves.
       decodeRequestId(request)
       const found = await engine.read((state) => ({
-        view: findBySpid(state, ref, wanted, leased),
+        view: findBySpid(state, ref, wanted),
         revision: state.revision,
       }))
       if (isFailure(found)) return found

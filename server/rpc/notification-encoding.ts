@@ -184,29 +184,43 @@ export function* snapshotPartsOf(
   types: ReadonlySet<NotificationType>,
 ): Generator<Buffer> {
   const writer = createPartWriter()
-  let heads: { readonly set: SetRecord; readonly alloc: Buffer; readonly bind: Buffer } | undefined
+  let heads: SnapshotHeads | undefined
   for (const item of items) {
     if (item.kind === 'set') {
       if (types.has('SET_ALLOC')) yield encodeSetAlloc(item.set, revision)
       continue
     }
     const { set, ioasid, record } = item
-    if (heads?.set !== set) {
-      heads = { set, alloc: encodeHead('ALLOC', set, revision), bind: encodeHead('BIND', set, revision) }
-    }
+    if (heads?.set !== set) heads = snapshotHeads(set, revision)
     if (types.has('ALLOC')) writer.add(heads.alloc, unbound(ioasid, record.generation), true)
-    if (record.spid !== NO_SPID && types.has('BIND')) writer.add(heads.bind, { ioasid, ...record }, true)
+    if (record.isPending) {
+      // Its UNBIND was told with its FREE: the SPID that it keeps until RECLAIM is no binding.
+      if (types.has('FREE')) writer.add(heads.free, unbound(ioasid, record.generation), true)
+    } else if (record.spid !== NO_SPID && types.has('BIND')) writer.add(heads.bind, { ioasid, ...record }, true)
     if (writer.count >= PART_NOTIFICATIONS) yield writer.take()
   }
   if (writer.count > 0) yield writer.take()
+}
+
+interface SnapshotHeads {
+  readonly set: SetRecord
+  readonly alloc: Buffer
+  readonly bind: Buffer
+  readonly free: Buffer
+}
+
+function snapshotHeads(set: SetRecord, revision: Revision): SnapshotHeads {
+  const of = (kind: IdEvent['kind']) => encodeHead(kind, set, revision)
+  return { set, alloc: of('ALLOC'), bind: of('BIND'), free: of('FREE') }
 }
 
 function unbound(ioasid: number, generation: number): IdFacts {
   return { ioasid, generation, spid: NO_SPID, bindRevision: 0 }
 }
 
-function encodeSetEvent({ kind, set, ...rest }: SetEvent, revision: Revision): Buffer {
-  return codec.serialize({ notifications: [{ ...commonOf(kind, set, revision), ...rest }] })
+function encodeSetEvent(event: SetEvent, revision: Revision): Buffer {
+  const quota = event.kind === 'SET_FREE' ? {} : { quota: event.quota }
+  return codec.serialize({ notifications: [{ ...commonOf(event.kind, event.set, revision), ...quota }] })
 }
 
 function encodeSetAlloc(set: SetRecord, revision: Revision): Buffer {

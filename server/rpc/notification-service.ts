@@ -1,4 +1,10 @@
-import type { handleServerStreamingCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js'
+import {
+  type handleServerStreamingCall,
+  Metadata,
+  type ServerWritableStream,
+  type StatusObject,
+  status,
+} from '@grpc/grpc-js'
 import type { SubscribeRequest__Output } from '../../proto/gen/ioasid/v1/SubscribeRequest.ts'
 import type { SubscribeResponse } from '../../proto/gen/ioasid/v1/SubscribeResponse.ts'
 import { messageCodec } from '../../proto/load.ts'
@@ -53,6 +59,7 @@ export function createSubscribeHandler(
   return async (call) => {
     const result = await attempt(log, 'Subscribe', call.request, async (message) => {
       const request = decodeSubscribe(engine, message)
+      if (message.hold) return UNSERVED
       const opened = await engine.subscribe(request)
       if (isFailure(opened)) return opened
       try {
@@ -62,10 +69,18 @@ export function createSubscribeHandler(
       }
     })
     if (result === undefined) return endStream(call, internalStatus())
+    if ('code' in result) return endStream(call, result)
     if (isFailure(result)) return endStream(call, toStatus(result))
     if (result.failure !== undefined) endStream(call, toStatus(result.failure))
     else call.end()
   }
+}
+
+/** A stream that only looked like a hold would let go of an id that its holder still has in hardware. */
+const UNSERVED: StatusObject = {
+  code: status.UNIMPLEMENTED,
+  details: 'Holds are not served yet.',
+  metadata: new Metadata(),
 }
 
 /** Never `destroy`: the HTTP/2 stream would stay open and the client wait for ever. */

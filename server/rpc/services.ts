@@ -2,8 +2,10 @@ import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc
 import type { ServiceName } from '../../proto/load.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createAdminService } from './admin-service.ts'
+import type { LeaseBounds } from './decode.ts'
 import { definitionOf } from './definitions.ts'
 import { createIoasidService } from './ioasid-service.ts'
+import { createLeaseService } from './lease-service.ts'
 import type { Log } from './log.ts'
 import { createSubscribeHandler } from './notification-service.ts'
 import { createSetService } from './set-service.ts'
@@ -24,6 +26,7 @@ export interface ServiceOptions {
   readonly after: After
   readonly soon: (callback: () => void) => void
   readonly snapshotTimeoutMs: number
+  readonly leaseBounds: LeaseBounds
   /** Whether the listener serves administrators. */
   readonly isAdmin: boolean
 }
@@ -33,7 +36,7 @@ export function createServices(options: ServiceOptions): readonly Service[] {
   return [
     service('ioasid.v1.SetService', createSetService(engine, log)),
     service('ioasid.v1.IoasidService', createIoasidService(engine, log)),
-    service('ioasid.v1.LeaseService', {}),
+    service('ioasid.v1.LeaseService', createLeaseService(engine, log, options.leaseBounds)),
     service('ioasid.v1.NotificationService', { Subscribe: createSubscribeHandler(options) }),
     service('ioasid.v1.AdminService', createAdminService(engine, log, version, isAdmin)),
   ]

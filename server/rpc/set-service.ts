@@ -15,7 +15,7 @@ import { unary } from './unary.ts'
 export function createSetService(engine: Engine, log: Log): SetServiceHandlers {
   return {
     CreateSet: unary(log, 'CreateSet', async (request) => {
-      const changed = await change(engine, decodeCreateSet(request), request, 'set')
+      const changed = await change(engine, decodeCreateSet(engine, request), request, 'set')
       if (isFailure(changed)) return changed
       const { set } = changed.answer
       return { set: encodeSet(set, engine.handles.ofSet(set.setId)), revision: changed.revision }

@@ -1,9 +1,9 @@
 import { endianness } from 'node:os'
 import { addEndedSet, createEndedSets, type EndedSets, endedSetsIn } from '../core/ended-sets.ts'
-import { createIdTable, emptyPage, type IdPage, type IdTable, PAGE_IDS } from '../core/id-pages.ts'
-import { asRevision, asSetId, type Revision, type SetId } from '../core/ids.ts'
+import { createIdTable, emptyPage, type IdPage, type IdTable, PAGE_IDS, type Reference } from '../core/id-pages.ts'
+import { asLeaseId, asRevision, asSetId, type LeaseId, type Revision, type SetId } from '../core/ids.ts'
 import type { Base } from '../core/reindex.ts'
-import type { FrozenState, SetRecord } from '../core/state.ts'
+import type { FrozenState, LeaseRecord, SetRecord } from '../core/state.ts'
 import { damaged, decodeJson, decodePart, encodeJson, encodePart, fromBase64, toBase64 } from './codec.ts'
 
 /**
@@ -18,24 +18,31 @@ type Part =
       readonly kind: 'header'
       readonly revision: number
       readonly lastSetId: number
+      readonly lastLeaseId: number
       readonly servingMs: number
       /** How many pages the table has, those that no id was ever allocated from included. */
       readonly pages: number
     }
   | { readonly kind: 'sets'; readonly sets: readonly SetRecord[] }
+  | { readonly kind: 'leases'; readonly leases: readonly LeaseRecord[] }
   | { readonly kind: 'endedSets'; readonly endedSets: readonly (readonly [SetId, Revision])[] }
   /** Followed by the columns that it names, in this order. */
   | { readonly kind: 'page'; readonly page: number; readonly columns: readonly string[] }
   | { readonly kind: 'devices'; readonly page: number; readonly devices: readonly Devices[] }
   | { readonly kind: 'data'; readonly page: number; readonly data: readonly (readonly [number, string])[] }
+  | { readonly kind: 'references'; readonly page: number; readonly references: readonly References[] }
+  | { readonly kind: 'pending'; readonly page: number; readonly pending: readonly number[] }
   | { readonly kind: 'end' }
 
 type Devices = readonly [id: number, devices: readonly string[]]
+type References = readonly [id: number, references: readonly Reference[]]
 
 /** A part with a list is closed when it has this much, so that a store writes and yields in small steps. */
 const LIST_BYTES = 128 << 10
 const COLUMNS = ['setId', 'since', 'bound', 'spid', 'next', 'prev'] as const
 const LENGTH_BYTES = 4
+/** So many references of one id at a time. */
+const SLICE = 1000
 
 /** The records of a snapshot, each made when it is asked for. */
 export function* encodeSnapshot(state: FrozenState): Generator<Uint8Array, void, undefined> {
@@ -43,8 +50,10 @@ export function* encodeSnapshot(state: FrozenState): Generator<Uint8Array, void,
   const record = (part: Part, bytes: readonly Uint8Array[] = []) =>
     encodePart({ number: number++, more: part.kind !== 'end', payload: encodePayload(part, bytes) })
 
-  const { revision, lastSetId, servingMs, table } = state
-  yield record({ kind: 'header', revision, lastSetId, servingMs, pages: table.pages.length })
+  const { revision, lastSetId, lastLeaseId, servingMs, table } = state
+  yield record({ kind: 'header', revision, lastSetId, lastLeaseId, servingMs, pages: table.pages.length })
+  for (const leases of chunksOf(state.leases, ({ name }) => 150 + name.length * 3))
+    yield record({ kind: 'leases', leases })
   for (const sets of chunksOf(state.sets, (set) => 200 + set.token.length * 3)) yield record({ kind: 'sets', sets })
   for (const endedSets of chunksOf(endedSetsIn(state.endedSets), () => 24))
     yield record({ kind: 'endedSets', endedSets })
@@ -56,6 +65,10 @@ export function* encodeSnapshot(state: FrozenState): Generator<Uint8Array, void,
     for (const data of chunksOf(columns.data, ([, bytes]) => 24 + bytes.length * 1.4)) {
       yield record({ kind: 'data', page, data: data.map(([id, bytes]) => [id, toBase64(bytes)]) })
     }
+    for (const references of chunksOf(slicesOf(columns.references), ([, list]) => 16 + list.length * 100)) {
+      yield record({ kind: 'references', page, references })
+    }
+    for (const pending of chunksOf(columns.pending, () => 8)) yield record({ kind: 'pending', page, pending })
   }
   yield record({ kind: 'end' })
 }
@@ -63,6 +76,8 @@ export function* encodeSnapshot(state: FrozenState): Generator<Uint8Array, void,
 interface Draft {
   readonly revision: Revision
   readonly lastSetId: SetId
+  readonly lastLeaseId: LeaseId
+  readonly leases: Map<LeaseId, LeaseRecord>
   readonly servingMs: number
   readonly sets: Map<SetId, SetRecord>
   readonly endedSets: EndedSets
@@ -93,6 +108,8 @@ function startDraft(header: Extract<Part, { kind: 'header' }>): Draft {
   return {
     revision: asRevision(header.revision),
     lastSetId: asSetId(header.lastSetId),
+    lastLeaseId: asLeaseId(header.lastLeaseId),
+    leases: new Map(),
     servingMs: header.servingMs,
     sets: new Map(),
     endedSets: createEndedSets(),
@@ -104,6 +121,9 @@ function addPart(draft: Draft, part: Exclude<Part, { kind: 'header' }>, bytes: U
   switch (part.kind) {
     case 'sets':
       for (const set of part.sets) draft.sets.set(set.setId, set)
+      return
+    case 'leases':
+      for (const lease of part.leases) draft.leases.set(lease.leaseId, lease)
       return
     case 'endedSets':
       for (const [setId, revision] of part.endedSets) addEndedSet(draft.endedSets, setId, revision)
@@ -117,6 +137,15 @@ function addPart(draft: Draft, part: Exclude<Part, { kind: 'header' }>, bytes: U
       return
     case 'data':
       for (const [id, base64] of part.data) pageAt(draft, part.page, what).data.set(id, fromBase64(base64))
+      return
+    case 'references':
+      for (const [id, references] of part.references) {
+        const known = pageAt(draft, part.page, what).references
+        known.set(id, [...(known.get(id) ?? []), ...references])
+      }
+      return
+    case 'pending':
+      for (const id of part.pending) pageAt(draft, part.page, what).pending.add(id)
       return
     case 'end':
       return
@@ -171,6 +200,13 @@ function decodePayload(payload: Uint8Array, what: string): { readonly part: Part
   const length = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0, true)
   const end = LENGTH_BYTES + length
   return { part: decodeJson(payload.subarray(LENGTH_BYTES, end), what) as Part, bytes: payload.subarray(end) }
+}
+
+/** An id that very many leases hold is told in several pieces, so that none is longer than a record may be. */
+function* slicesOf(all: Iterable<References>): Generator<References, void, undefined> {
+  for (const [id, references] of all) {
+    for (let from = 0; from < references.length; from += SLICE) yield [id, references.slice(from, from + SLICE)]
+  }
 }
 
 function weighDevices([, devices]: Devices): number {

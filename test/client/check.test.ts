@@ -50,7 +50,7 @@ const refused: [string, string, (client: Client) => unknown][] = [
   ['no items', 'items', (c) => c.batch([])],
   ['too many items', 'items', (c) => c.batch(Array.from({ length: 1001 }, () => ({ kind: 'allocate', setHandle })))],
   ['a wrong item', 'items[0].allocate.count', (c) => c.batch([{ kind: 'allocate', setHandle, count: 0 }])],
-  ['an item of no kind', 'items[0]', (c) => c.batch([untyped({ kind: 'acquire' })])],
+  ['an item of no kind', 'items[0]', (c) => c.batch([untyped({ kind: 'hold' })])],
   ['no item', 'items[0]', (c) => c.batch([untyped(null)])],
   ['no filter', 'all', (c) => c.subscribe({ start: 'now' })],
   ['a filter and all', 'all', (c) => c.subscribe(untyped({ all: true, tokens: ['a'], start: 'now' }))],

@@ -9,15 +9,12 @@ export async function settle(): Promise<void> {
 export function manualClock(random = 0.5) {
   let nowMs = 0
   const timers = new Set<{ atMs: number; run: () => void }>()
-  const clock: Clock = {
-    nowMs: () => nowMs,
-    random: () => random,
-    schedule: (delayMs, run) => {
-      const timer = { atMs: nowMs + delayMs, run }
-      timers.add(timer)
-      return () => timers.delete(timer)
-    },
+  const schedule: Clock['schedule'] = (delayMs, run) => {
+    const timer = { atMs: nowMs + delayMs, run }
+    timers.add(timer)
+    return () => timers.delete(timer)
   }
+  const clock: Clock = { nowMs: () => nowMs, random: () => random, schedule, scheduleUnref: schedule }
   const next = (untilMs: number) => [...timers].filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0]
   return {
     clock,

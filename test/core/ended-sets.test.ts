@@ -64,7 +64,7 @@ describe('the sets that have ended', () => {
     const running = start()
     const setId = asSetId(1)
     expect(isKnownSet(running.state, setId)).toBe(false)
-    submit(running, { kind: 'create_set', token: 'vm-a', quota: 0, leased: false })
+    submit(running, { kind: 'create_set', token: 'vm-a', quota: 0, leaseId: null })
     expect(isKnownSet(running.state, setId)).toBe(true)
     submit(running, { kind: 'delete_set', setId, force: false })
     expect(isKnownSet(running.state, setId)).toBe(true)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { idsOn } from '../../server/core/id-list.ts'
 import { PAGE_IDS, pageNumber } from '../../server/core/id-pages.ts'
-import { asIoasid, asSetId, asSpid } from '../../server/core/ids.ts'
+import { asIoasid, asLeaseId, asSetId, asSpid } from '../../server/core/ids.ts'
 import { reindex } from '../../server/core/reindex.ts'
 import { snapshotItems } from '../../server/core/snapshot.ts'
 import { findId, freeze } from '../../server/core/state.ts'
@@ -13,7 +13,7 @@ const capacity = 4 * PAGE_IDS
 /** One set with the ids 1 … 16,383, so that every page is in use. */
 function full() {
   const running = start({ capacity })
-  submit(running, { kind: 'create_set', token: 'vm-a', quota: 0, leased: false })
+  submit(running, { kind: 'create_set', token: 'vm-a', quota: 0, leaseId: null })
   const count = capacity - 1
   submit(running, { kind: 'allocate', setId, count, min: 0, max: count, spids: null, privateData: null })
   return running
@@ -58,9 +58,35 @@ describe('a frozen view', () => {
     submit(running, { kind: 'detach_data', setId, ioasid: asIoasid(8) })
     submit(running, { kind: 'free', setId, ioasids: [asIoasid(4095), asIoasid(4096)], generation: null })
     submit(running, { kind: 'delete_set', setId, force: true })
-    submit(running, { kind: 'create_set', token: 'vm-b', quota: 9, leased: false })
+    submit(running, { kind: 'create_set', token: 'vm-b', quota: 9, leaseId: null })
     expect(contentOf(frozen)).toStrictEqual(was)
     expect(findId(running.state.table, 7)).toBeUndefined()
+  })
+
+  it('shows what was of leases, references and pending ids, and copies only the pages that they touch', () => {
+    const running = full()
+    const set = { setId }
+    const acquire = (id: number, lease: number) =>
+      submit(running, { kind: 'acquire', set, ioasid: asIoasid(id), leaseId: asLeaseId(lease) })
+    const terms = { name: 'kvm', ttlMs: 1000, onExpiry: 'HOLD' } as const
+    submit(running, { kind: 'grant_lease', terms })
+    submit(running, { kind: 'grant_lease', terms })
+    submit(running, { kind: 'create_set', token: 'vm-b', quota: 0, leaseId: asLeaseId(2) })
+    for (const id of [5000, 5001, 9000]) acquire(id, 1)
+    submit(running, { kind: 'free', setId, ioasids: [asIoasid(5001)], generation: null })
+    const frozen = freeze(running.state)
+    const was = contentOf(frozen)
+    const { pages } = frozen.table
+    acquire(5000, 1)
+    acquire(5000, 2)
+    expect(running.state.table.pages.map((page, number) => page === pages[number])).toEqual([true, false, true, true])
+    submit(running, { kind: 'release', set, ioasid: asIoasid(5001), leaseId: asLeaseId(1) })
+    submit(running, { kind: 'free', setId, ioasids: [asIoasid(9000)], generation: null })
+    submit(running, { kind: 'expire_lease', leaseId: asLeaseId(2) })
+    submit(running, { kind: 'revoke_lease', leaseId: asLeaseId(1) })
+    submit(running, { kind: 'delete_set', setId, force: true })
+    expect(running.state.freePending).toBe(1)
+    expect(contentOf(frozen)).toStrictEqual(was)
   })
 
   it('tells a subscriber every set and then every id, in the order of allocation', () => {
@@ -75,8 +101,8 @@ describe('a frozen view', () => {
         spids: null,
         privateData: null,
       })
-    submit(running, { kind: 'create_set', token: 'vm-a', quota: 0, leased: false })
-    submit(running, { kind: 'create_set', token: 'vm-b', quota: 0, leased: false })
+    submit(running, { kind: 'create_set', token: 'vm-a', quota: 0, leaseId: null })
+    submit(running, { kind: 'create_set', token: 'vm-b', quota: 0, leaseId: null })
     allocate(1, 2)
     allocate(2, 2)
     submit(running, { kind: 'free', setId, ioasids: [asIoasid(1)], generation: null })
@@ -113,7 +139,7 @@ describe('a state made of a snapshot', () => {
       spids: null,
       privateData: null,
     } as const
-    submit(running, { kind: 'create_set', token: 'vm-a', quota: 0, leased: false })
+    submit(running, { kind: 'create_set', token: 'vm-a', quota: 0, leaseId: null })
     submit(running, allocate)
     submit(running, { kind: 'free_all', setId })
     const small = reindex(thaw(freeze(running.state)), { ...CONFIG, capacity: 16, reuseDelayMs: 1000 })

@@ -1,34 +1,22 @@
-import type { Answer } from '../../server/core/command.ts'
-import type { Event } from '../../server/core/event.ts'
+import type { SetRef } from '../../server/core/command.ts'
 import { type Failure, isFailure } from '../../server/core/failure.ts'
-import { asSetId, asSpid, NO_SET } from '../../server/core/ids.ts'
+import { asLeaseId, asSetId, asSpid, NO_LEASE, NO_SET } from '../../server/core/ids.ts'
 import {
   BEFORE_ALL,
   findBySpid,
   getIoasid,
+  getLease,
   getSet,
   type IdCursor,
   listIoasids,
+  listLeases,
   listSets,
-  type SetRef,
   status,
 } from '../../server/core/query.ts'
-import { forEachAged, forEachBound, forEachId, forEachUnbound, idsOf, PLAIN } from '../../server/core/runs.ts'
 import type { State } from '../../server/core/state.ts'
 import type { IoasidView } from '../../server/core/view.ts'
-import {
-  allIds,
-  type Happening,
-  type Model,
-  type ModelId,
-  type ModelSet,
-  restingUntil,
-  show,
-  showSet,
-  sum,
-  unreservedOf,
-  usableIds,
-} from './model.ts'
+import { allIds, type Model, type ModelSet, restingUntil, show, sum, unreservedOf, usableIds } from './model.ts'
+import { showId, showLease, showSet } from './model-show.ts'
 
 /** What is asked of both sides, so that everything they let see can be compared. */
 export interface Probe {
@@ -36,7 +24,9 @@ export interface Probe {
   readonly spids: readonly number[]
   /** Numbers of sets, live or not. */
   readonly setIds: readonly number[]
-  /** The set whose handle is presented with every id, and with a lease for every SPID. */
+  /** Numbers of leases, live or not. */
+  readonly leaseIds: readonly number[]
+  /** The set whose handle is presented with every id. */
   readonly presented: number
   readonly tokens: readonly string[]
   readonly prefix: string
@@ -63,11 +53,11 @@ export function observeCore(state: State, probe: Probe): object {
     sets: refs.map((ref) => orRefusal(getSet(state, ref))),
     ids: probe.ids.map((id) => orRefusal(getIoasid(state, id, undefined), showView)),
     presented: probe.ids.map((id) => orRefusal(getIoasid(state, id, asSetId(probe.presented)), showView)),
-    found: refs.map((ref) =>
-      probe.spids.map((spid) => orRefusal(findBySpid(state, ref, asSpid(spid), false), showView)),
-    ),
-    leased: probe.spids.map((spid) => {
-      return orRefusal(findBySpid(state, { setId: asSetId(probe.presented) }, asSpid(spid), true), showView)
+    found: refs.map((ref) => probe.spids.map((spid) => orRefusal(findBySpid(state, ref, asSpid(spid)), showView))),
+    leases: probe.leaseIds.map((leaseId) => orRefusal(getLease(state, asLeaseId(leaseId)))),
+    listedLeases: pages(NO_LEASE, (after) => {
+      const { items, more } = listLeases(state, after, pageSize)
+      return { items, more, last: items.at(-1)?.leaseId ?? after }
     }),
     resumed: refs.map((ref) => {
       const page = listIoasids(state, ref, probe.after, pageSize)
@@ -93,20 +83,20 @@ export function observeModel(model: Model, probe: Probe): object {
     ...probe.tokens.map((token) => model.sets.find((set) => set.token === token && token !== '')),
     ...probe.setIds.map((setId) => model.sets.find((set) => set.setId === setId)),
   ]
-  const find = (set: ModelSet | undefined, spid: number, leased: boolean) => {
+  const find = (set: ModelSet | undefined, spid: number) => {
     if (set === undefined) return SET_NOT_FOUND
     const id = set.ids.find((each) => each.spid === spid)
     if (id === undefined) {
       return { refused: 'SPID_NOT_FOUND', facts: { set_id: String(set.setId), spid: String(spid) } }
     }
-    return leased ? { refused: 'LEASE_NOT_FOUND', facts: {} } : showId(set, id)
+    return showId(model, set, id)
   }
   const get = (ioasid: number, presented: number | undefined) => {
     if (presented !== undefined && !model.sets.some((set) => set.setId === presented)) return SET_NOT_FOUND
     const found = ids.find(({ id }) => id.ioasid === ioasid)
     if (found === undefined) return { refused: 'IOASID_NOT_FOUND', facts: { ioasid: String(ioasid) } }
     const isWrong = presented !== undefined && found.set.setId !== presented
-    return isWrong ? { refused: 'WRONG_SET', facts: { ioasid: String(ioasid) } } : showId(found.set, found.id)
+    return isWrong ? { refused: 'WRONG_SET', facts: { ioasid: String(ioasid) } } : showId(model, found.set, found.id)
   }
   return {
     status: {
@@ -115,31 +105,34 @@ export function observeModel(model: Model, probe: Probe): object {
       available: unreservedOf(model),
       sets: model.sets.length,
       allocated: ids.length,
+      freePending: ids.filter(({ id }) => id.isPending).length,
       resting: usableIds(model.config).filter((id) => restingUntil(model, id) !== undefined).length,
+      leases: model.leases.length,
       revision: model.revision,
     },
     listed: slices(model.sets.filter((set) => prefix === '' || set.token.startsWith(prefix)).map(showSet), pageSize),
     sets: byRef.map((set) => (set === undefined ? SET_NOT_FOUND : showSet(set))),
     ids: probe.ids.map((id) => get(id, undefined)),
     presented: probe.ids.map((id) => get(id, probe.presented)),
-    found: byRef.map((set) => probe.spids.map((spid) => find(set, spid, false))),
-    leased: probe.spids.map((spid) => {
-      return find(
-        model.sets.find((set) => set.setId === probe.presented),
-        spid,
-        true,
-      )
+    found: byRef.map((set) => probe.spids.map((spid) => find(set, spid))),
+    leases: probe.leaseIds.map((leaseId) => {
+      const lease = model.leases.find((each) => each.leaseId === leaseId)
+      return lease === undefined ? { refused: 'LEASE_NOT_FOUND', facts: {} } : showLease(model, lease)
     }),
+    listedLeases: slices(
+      model.leases.map((lease) => showLease(model, lease)),
+      pageSize,
+    ),
     resumed: byRef.map((set) => {
       if (set === undefined) return SET_NOT_FOUND
       const later = set.ids.filter(({ generation, ioasid }) => isAfter(probe.after, generation, ioasid))
-      return { items: later.slice(0, pageSize).map((id) => showId(set, id)), more: later.length > pageSize }
+      return { items: later.slice(0, pageSize).map((id) => showId(model, set, id)), more: later.length > pageSize }
     }),
     lists: byRef.map((set) =>
       set === undefined
         ? SET_NOT_FOUND
         : slices(
-            set.ids.map((id) => showId(set, id)),
+            set.ids.map((id) => showId(model, set, id)),
             pageSize,
           ),
     ),
@@ -172,69 +165,10 @@ function pages<Cursor, Item>(
   }
 }
 
-function showId({ setId, token }: ModelSet, id: ModelId): object {
-  const { ioasid, generation, spid, bindRevision, devices, data } = id
-  const state = spid === undefined ? 'IDLE' : 'ACTIVE'
-  return { ioasid, setId, token, spid, state, generation, bindRevision, devices, privateData: data }
-}
-
 function showView(view: IoasidView): object {
   return { ...view, privateData: show(view.privateData) }
 }
 
 function orRefusal<Value extends object>(value: Value | Failure, present: (value: Value) => object = (same) => same) {
   return isFailure(value) ? { refused: value.reason, facts: value.metadata } : present(value)
-}
-
-/** An answer with its runs told out. */
-export function showAnswer(answer: Answer): object {
-  return 'runs' in answer ? { kind: answer.kind, ids: idsOf(answer.runs) } : answer
-}
-
-/** Events told out id by id, each id's in their order; what belongs to the set keeps its place before or after all ids. */
-export function happenings(events: readonly Event[]): readonly Happening[] {
-  const told: Happening[] = []
-  for (const event of events) {
-    switch (event.kind) {
-      case 'SET_ALLOC':
-      case 'SET_ADJUST':
-        told.push([event.kind, event.set.setId, event.set.token, event.quota])
-        break
-      case 'SET_FREE':
-        told.push([event.kind, event.set.setId, event.set.token])
-        break
-      case 'ALLOC':
-        forEachId(event.runs, PLAIN, (id) => told.push(['ALLOC', id, event.set.setId]))
-        break
-      case 'BIND':
-        forEachBound(event.runs, (id, spid, generation) => told.push(['BIND', id, spid, generation, event.device]))
-        break
-      case 'UNBIND':
-        forEachUnbound(event.runs, (id, ...life) => told.push(['UNBIND', id, ...life]))
-        break
-      case 'FREE':
-      case 'RECLAIM':
-        forEachAged(event.runs, (id, generation) => told.push([event.kind, id, generation]))
-        break
-      case 'DEVICE_ATTACH':
-      case 'DEVICE_DETACH':
-        told.push([event.kind, event.ioasid, event.device])
-        break
-      case 'DATA':
-        forEachId(event.runs, PLAIN, (id) => told.push(['DATA', id]))
-        break
-    }
-  }
-  return told
-}
-
-/** Only the order of one id's happenings, and of the set's beginning and end around them, is promised. */
-export function inOrderOfIds(happened: readonly Happening[]): readonly Happening[] {
-  const isOfSet = ([kind]: Happening) => String(kind).startsWith('SET_')
-  const ofIds = happened.filter((each) => !isOfSet(each)).sort((a, b) => Number(a[1]) - Number(b[1]))
-  const first = happened.findIndex((each) => !isOfSet(each))
-  const before = first < 0 ? happened : happened.slice(0, first)
-  const after = first < 0 ? [] : happened.slice(first).filter(isOfSet)
-  const isLast = after.length === 0 || isOfSet(happened.at(-1) ?? [])
-  return [...before, ...ofIds, ...after, ...(isLast ? [] : [['the set ends before its ids']])]
 }

@@ -1,21 +1,33 @@
-import type { Event } from '../../server/core/event.ts'
+import type { Answer } from '../../server/core/command.ts'
+import type { Event, LeaseEvent } from '../../server/core/event.ts'
 import type { Failure } from '../../server/core/failure.ts'
+import { NO_LEASE } from '../../server/core/ids.ts'
 import { AGED, BOUND, forEachRun, PLAIN, type Runs, type Stride, UNBOUND } from '../../server/core/runs.ts'
-import type { IoasidView, SetView } from '../../server/core/view.ts'
+import type { IoasidView, LeaseView, SetView } from '../../server/core/view.ts'
+import { WALL_START_MS } from '../support/space.ts'
 import { show } from './model.ts'
 
 /** How a scenario prints what happened: for a reader who knows the contract and not the code. */
 
 export function printEvent(event: Event): string {
+  if (!('set' in event)) return `${event.kind} ${printLeaseEvent(event)}`
   return `${event.kind} ${printSet(event.set)} ${printDetails(event)}`.trimEnd()
 }
 
-function printDetails(event: Event): string {
+function printLeaseEvent(event: LeaseEvent): string {
+  if (event.kind !== 'LEASE_GRANT') return `lease ${event.leaseId}`
+  const { name, ttlMs, onExpiry } = event.terms
+  return `lease ${event.leaseId} ${name} for ${ttlMs} ms, then ${onExpiry}`
+}
+
+function printDetails(event: Extract<Event, { set: object }>): string {
   switch (event.kind) {
     case 'SET_ALLOC':
+      return `quota=${event.quota}${event.leaseId === NO_LEASE ? '' : ` of lease ${event.leaseId}`}`
     case 'SET_ADJUST':
       return `quota=${event.quota}`
     case 'SET_FREE':
+    case 'SET_DRAIN':
       return ''
     case 'ALLOC':
       return printRuns(event.runs, PLAIN)
@@ -27,16 +39,44 @@ function printDetails(event: Event): string {
     }
     case 'UNBIND':
       return printRuns(event.runs, UNBOUND, (count, spid, generation, bindRevision) => {
-        return `→${range(spid, count)} of r${generation}, bound at r${bindRevision}`
+        return `→${range(spid, count)} of r${generation}, bound at r${bindRevision}${event.pending ? ', the SPID stays taken' : ''}`
       })
     case 'FREE':
+      return printAged(event.runs) + (event.pending ? ', pending' : '')
     case 'RECLAIM':
-      return printRuns(event.runs, AGED, (_count, generation) => ` of r${generation}`)
+      return printAged(event.runs)
+    case 'ACQUIRE':
+    case 'RELEASE':
+      return `${event.ioasid} by lease ${event.leaseId}`
     case 'DEVICE_ATTACH':
     case 'DEVICE_DETACH':
       return `${event.ioasid} ${event.device || 'the unnamed one'}`
     case 'DATA':
       return `${printRuns(event.runs, PLAIN)} ${event.data === null ? 'gone' : `"${show(event.data)}"`}`
+  }
+}
+
+function printAged(runs: Runs): string {
+  return printRuns(runs, AGED, (_count, generation) => ` of r${generation}`)
+}
+
+/** What an answer says of references and of what is pending. */
+export function printAnswer(answer: Answer): string[] {
+  switch (answer.kind) {
+    case 'acquired':
+      return [`references=${answer.references}`]
+    case 'released':
+      return [`references=${answer.references}${answer.reclaimed ? ' reclaimed' : ''}`]
+    case 'found':
+      return [printIoasidView(answer.view)]
+    case 'freed':
+      return answer.pending.map(([ioasid, references]) => `${ioasid} FREE_PENDING references=${references}`)
+    case 'freed_all':
+      return answer.pending === 0 ? [] : [`reclaimed=${answer.reclaimed} pending=${answer.pending}`]
+    case 'set':
+      return answer.set.state === 'DRAINING' ? [printSetView(answer.set)] : []
+    default:
+      return []
   }
 }
 
@@ -65,14 +105,28 @@ export function printRefusal({ reason, metadata }: Failure): string {
 }
 
 export function printSetView(view: SetView): string {
-  const { setId, quota, allocated, bound, state, createRevision } = view
-  return `set ${setId} ${printSet(view)} ${state} quota=${quota} allocated=${allocated} bound=${bound} created at r${createRevision}`
+  const { setId, quota, allocated, freePending, bound, state, leaseId, createRevision } = view
+  const pending = freePending === 0 ? '' : ` free_pending=${freePending}`
+  const owner = leaseId === undefined ? '' : ` of lease ${leaseId}`
+  const accounts = `quota=${quota} allocated=${allocated}${pending} bound=${bound}`
+  return `set ${setId} ${printSet(view)} ${state} ${accounts} created at r${createRevision}${owner}`
 }
 
 export function printIoasidView(view: IoasidView): string {
-  const { ioasid, spid, state, generation, bindRevision, devices, privateData } = view
+  const { ioasid, spid, state, references, generation, bindRevision, devices, privateData } = view
   const names = devices.map((device) => device || '(unnamed)').join(',')
-  const binding = spid === undefined ? '' : ` spid=${spid} bound at r${bindRevision} by ${names}`
+  const by = names === '' ? '' : ` by ${names}`
+  const binding = spid === undefined ? '' : ` spid=${spid} bound at r${bindRevision}${by}`
+  const sum = references === 0 ? '' : ` references=${references}`
   const data = privateData === undefined ? '' : ` data="${show(privateData)}"`
-  return `${ioasid} of ${printSet(view)} ${state} allocated at r${generation}${binding}${data}`
+  const holders = view.holders.map(
+    ({ leaseId, name, count, sinceRevision, sinceWallMs }) =>
+      ` held ${count} times by lease ${leaseId} ${name} since r${sinceRevision}, ${(sinceWallMs - WALL_START_MS) / 1000} s`,
+  )
+  const identity = `${ioasid} of ${printSet(view)} ${state}${sum} allocated at r${generation}`
+  return `${identity}${binding}${data}${holders.join(',')}`
+}
+
+export function printLeaseView({ leaseId, name, ttlMs, onExpiry, references, sets, state }: LeaseView): string {
+  return `lease ${leaseId} ${name} ${state} references=${references} sets=${sets} ttl=${ttlMs} ms, then ${onExpiry}`
 }

@@ -1,16 +1,35 @@
 import type { Command, Decision } from '../../server/core/command.ts'
 import { type Failure, isFailure } from '../../server/core/failure.ts'
-import { asIoasid, asSetId, asSpid, NO_SET, type SetId } from '../../server/core/ids.ts'
+import { asLeaseId, asSetId, asSpid, type LeaseId, type SetId } from '../../server/core/ids.ts'
 import { violations } from '../../server/core/invariants.ts'
-import { BEFORE_ALL, findBySpid, getIoasid, getSet, listIoasids, listSets, status } from '../../server/core/query.ts'
+import {
+  BEFORE_ALL,
+  findBySpid,
+  getIoasid,
+  getLease,
+  getSet,
+  listIoasids,
+  listLeases,
+  listSets,
+  status,
+} from '../../server/core/query.ts'
 import { ripen } from '../../server/core/rest.ts'
 import type { SpaceConfig } from '../../server/core/state.ts'
 import { CONFIG, type Running, restore, start, submit } from '../support/space.ts'
-import { printEvent, printIoasidView, printRefusal, printSetView } from './scenario-print.ts'
+import { commandOf, type Line, leaseOf, milliseconds, numberOf, parse, refOf, setOf } from './scenario-commands.ts'
+import {
+  printAnswer,
+  printEvent,
+  printIoasidView,
+  printLeaseView,
+  printRefusal,
+  printSetView,
+} from './scenario-print.ts'
 
 /**
  * A story in test/core/scenarios: comments, and blocks of commands with, after `----`, what they print. A set is named by
- * its token, also after its end (its handle is then presented), or by its number, `#3`.
+ * its token, also after its end (its handle is then presented), or by its number, `#3`; `token:vm-a` presents the token.
+ * A lease is named by its name, also after its end.
  */
 export interface Told {
   /** The story as it should be written. */
@@ -22,18 +41,12 @@ export interface Told {
 interface Teller {
   running: Running
   readonly setIds: Map<string, SetId>
+  readonly leaseIds: Map<string, LeaseId>
   readonly refusals: Failure[]
 }
 
-/** `allocate vm-a count=3`: a verb, what stands by itself, and what has a name. */
-interface Line {
-  readonly verb: string
-  readonly words: readonly string[]
-  readonly options: ReadonlyMap<string, string>
-}
-
 export function tellScenario(text: string): Told {
-  const teller: Teller = { running: start(), setIds: new Map(), refusals: [] }
+  const teller: Teller = { running: start(), setIds: new Map(), leaseIds: new Map(), refusals: [] }
   const blocks = text
     .trimEnd()
     .split('\n\n')
@@ -56,18 +69,6 @@ function tellBlock(teller: Teller, block: string): string {
   return [...given, '----', ...printed].join('\n')
 }
 
-function parse(command: string): Line {
-  const [verb = '', ...rest] = command.split(/ +/)
-  const options = new Map<string, string>()
-  const words: string[] = []
-  for (const word of rest) {
-    const at = word.indexOf('=')
-    if (at < 0) words.push(word)
-    else options.set(word.slice(0, at), word.slice(at + 1))
-  }
-  return { verb, words, options }
-}
-
 function tellLine(teller: Teller, line: Line): string[] {
   const { words, options, verb } = line
   switch (verb) {
@@ -83,9 +84,14 @@ function tellLine(teller: Teller, line: Line): string[] {
     case 'get-set':
     case 'list-sets':
     case 'get':
-    case 'find':
     case 'list':
+    case 'get-lease':
+    case 'list-leases':
     case 'status':
+      return look(teller, line)
+    case 'find':
+      // With a lease it takes a reference.
+      if (options.has('lease')) return change(teller, commandOf(teller, line))
       return look(teller, line)
     default:
       return change(teller, commandOf(teller, line))
@@ -95,72 +101,18 @@ function tellLine(teller: Teller, line: Line): string[] {
 function change(teller: Teller, command: Command): string[] {
   const decision: Decision = submit(teller.running, command)
   if (isFailure(decision)) return refused(teller, decision)
-  if (decision.events.length === 0) return ['nothing changed']
+  if (decision.events.length === 0) return ['nothing changed', ...printAnswer(decision.answer)]
   const { revision } = teller.running.state
-  for (const { kind, set } of decision.events) if (kind === 'SET_ALLOC') teller.setIds.set(set.token, set.setId)
-  return decision.events.map((event) => `r${revision} ${printEvent(event)}`)
+  for (const event of decision.events) {
+    if (event.kind === 'SET_ALLOC') teller.setIds.set(event.set.token, event.set.setId)
+    if (event.kind === 'LEASE_GRANT') teller.leaseIds.set(event.terms.name, event.leaseId)
+  }
+  return [...decision.events.map((event) => `r${revision} ${printEvent(event)}`), ...printAnswer(decision.answer)]
 }
 
 function refused(teller: Teller, failure: Failure): string[] {
   teller.refusals.push(failure)
   return [printRefusal(failure)]
-}
-
-function commandOf(teller: Teller, { verb, words, options }: Line): Command {
-  const setId = setOf(teller, words[0])
-  const ioasids = words.slice(1).map((word) => asIoasid(Number(word)))
-  const ioasid = ioasids[0] ?? asIoasid(0)
-  const device = options.get('device') ?? ''
-  switch (verb) {
-    case 'create-set':
-      return {
-        kind: 'create_set',
-        token: words[0] ?? '',
-        quota: numberOf(options, 'quota', 0),
-        leased: options.has('lease'),
-      }
-    case 'adjust-quota':
-      return { kind: 'adjust_quota', setId, quota: numberOf(options, 'quota', 0) }
-    case 'delete-set':
-      return { kind: 'delete_set', setId, force: words.includes('force') }
-    case 'allocate': {
-      const spids =
-        options
-          .get('spids')
-          ?.split(',')
-          .map((spid) => asSpid(Number(spid))) ?? null
-      const count = numberOf(options, 'count', spids?.length ?? 1)
-      const max = numberOf(options, 'max', teller.running.state.config.capacity - 1)
-      return {
-        kind: 'allocate',
-        setId,
-        count,
-        min: numberOf(options, 'min', 0),
-        max,
-        spids,
-        privateData: dataOf(options),
-      }
-    }
-    case 'free':
-      return {
-        kind: 'free',
-        setId,
-        ioasids,
-        generation: options.has('generation') ? numberOf(options, 'generation', 0) : null,
-      }
-    case 'free-all':
-      return { kind: 'free_all', setId }
-    case 'attach':
-      return { kind: 'attach_spid', setId, ioasid, spid: asSpid(numberOf(options, 'spid', 0)), device }
-    case 'detach':
-      return { kind: 'detach_spid', setId, ioasid, device }
-    case 'attach-data':
-      return { kind: 'attach_data', setId, ioasid, privateData: dataOf(options) ?? new Uint8Array(1) }
-    case 'detach-data':
-      return { kind: 'detach_data', setId, ioasid }
-    default:
-      throw new Error(`no such command: ${verb}`)
-  }
 }
 
 function look(teller: Teller, { verb, words, options }: Line): string[] {
@@ -170,15 +122,20 @@ function look(teller: Teller, { verb, words, options }: Line): string[] {
   const limit = numberOf(options, 'page-size', 100)
   switch (verb) {
     case 'get-set':
-      return show(getSet(state, { setId: setOf(teller, words[0]) }), printSetView)
+      return show(getSet(state, refOf(teller, words[0])), printSetView)
     case 'get': {
       const presented = options.has('set') ? setOf(teller, options.get('set')) : undefined
       return show(getIoasid(state, Number(words[0]), presented), printIoasidView)
     }
     case 'find': {
-      const ref = { setId: setOf(teller, words[0]) }
       const spid = asSpid(numberOf(options, 'spid', 0))
-      return show(findBySpid(state, ref, spid, options.has('lease')), printIoasidView)
+      return show(findBySpid(state, refOf(teller, words[0]), spid), printIoasidView)
+    }
+    case 'get-lease':
+      return show(getLease(state, leaseOf(teller, words[0])), printLeaseView)
+    case 'list-leases': {
+      const page = listLeases(state, asLeaseId(numberOf(options, 'after', 0)), limit)
+      return [...page.items.map(printLeaseView), page.more ? `more after=${page.items.at(-1)?.leaseId}` : 'no more']
     }
     case 'list-sets': {
       const page = listSets(state, options.get('prefix') ?? '', asSetId(numberOf(options, 'after', 0)), limit)
@@ -187,7 +144,7 @@ function look(teller: Teller, { verb, words, options }: Line): string[] {
     case 'list': {
       const [generation, ioasid] = options.get('after')?.split('/').map(Number) ?? []
       const after = generation === undefined || ioasid === undefined ? BEFORE_ALL : { generation, ioasid }
-      const page = listIoasids(state, { setId: setOf(teller, words[0]) }, after, limit)
+      const page = listIoasids(state, refOf(teller, words[0]), after, limit)
       if (isFailure(page)) return refused(teller, page)
       const last = page.items.at(-1)
       return [
@@ -225,29 +182,12 @@ function configOf(config: SpaceConfig, options: ReadonlyMap<string, string>): Sp
     maxSets: numberOf(options, 'max-sets', config.maxSets),
     maxPrivateData: numberOf(options, 'max-private-data', config.maxPrivateData),
     maxDevicesPerId: numberOf(options, 'max-devices', config.maxDevicesPerId),
+    maxLeases: numberOf(options, 'max-leases', config.maxLeases),
+    maxReferences: numberOf(options, 'max-references', config.maxReferences),
   }
 }
 
 function rangeOf(text: string): readonly [number, number] {
   const [first = 0, last = first] = text.split('-').map(Number)
   return [first, last]
-}
-
-/** By its number, or by its token, of which the newest set is meant; otherwise the handle of nothing. */
-function setOf({ setIds }: Teller, name = ''): SetId {
-  return name.startsWith('#') ? asSetId(Number(name.slice(1))) : (setIds.get(name) ?? NO_SET)
-}
-
-function numberOf(options: ReadonlyMap<string, string>, name: string, absent: number): number {
-  const text = options.get(name)
-  return text === undefined ? absent : Number(text)
-}
-
-function dataOf(options: ReadonlyMap<string, string>): Uint8Array | null {
-  const text = options.get('data')
-  return text === undefined ? null : new TextEncoder().encode(text)
-}
-
-function milliseconds(text: string): number {
-  return text.endsWith('ms') ? Number(text.slice(0, -2)) : Number(text.slice(0, -1)) * 1000
 }

@@ -4,6 +4,7 @@ import { asIoasid, asSetId, asSpid } from '../../server/core/ids.ts'
 import type { SpaceConfig } from '../../server/core/state.ts'
 import { CONFIG } from '../support/space.ts'
 import type { Model } from './model.ts'
+import { choose, type LeaseStep, leaseAt, leaseCommandOf, leaseSteps, leaseTerms, PLACES } from './story-leases.ts'
 
 /**
  * Random stories. A step is drawn without knowing where the story stands, its numbers are taken as places among what
@@ -11,7 +12,8 @@ import type { Model } from './model.ts'
  * made shorter step by step.
  */
 export type Step =
-  | { readonly do: 'create'; readonly token: string; readonly quota: number; readonly leased: boolean }
+  | LeaseStep
+  | { readonly do: 'create'; readonly token: string; readonly quota: number; readonly lease: number | null }
   | { readonly do: 'adjust'; readonly set: number; readonly quota: number }
   | { readonly do: 'delete'; readonly set: number; readonly force: boolean }
   | {
@@ -43,7 +45,6 @@ export type Step =
 
 export const TOKENS = ['vm-a', 'vm-ab', 'vm-b', 'vm-é']
 const DEVICES = ['', '', 'nic', 'gpu']
-const PLACES = 999
 
 export function configs(capacities: readonly [number, number]): fc.Arbitrary<SpaceConfig> {
   return fc.record({
@@ -57,19 +58,27 @@ export function configs(capacities: readonly [number, number]): fc.Arbitrary<Spa
     maxSets: fc.constantFrom(4, CONFIG.maxSets),
     maxPrivateData: fc.constantFrom(12, CONFIG.maxPrivateData),
     maxDevicesPerId: fc.constantFrom(2, CONFIG.maxDevicesPerId),
+    maxLeases: fc.constantFrom(3, CONFIG.maxLeases),
+    maxReferences: fc.constantFrom(4, CONFIG.maxReferences, CONFIG.maxReferences),
   })
 }
 
-/** A story begins with a set, since little can happen without one. */
+/** A story begins with a set, ids and a lease, since little can happen without them. */
 export function stories(
   capacities: readonly [number, number],
   maxCount: number,
   maxLength: number,
 ): fc.Arbitrary<Step[]> {
-  const first: Step = { do: 'create', token: 'vm-a', quota: 0, leased: false }
+  const ofLease = fc.constantFrom(null, 0)
+  const others = fc.array(steps(capacities, maxCount), { minLength: maxLength >> 1, maxLength, size: 'max' })
   return fc
-    .array(steps(capacities, maxCount), { minLength: 1, maxLength, size: 'max' })
-    .map((others) => [first, ...others])
+    .tuple(leaseTerms(), ofLease, others)
+    .map(([terms, lease, others]) => [
+      { do: 'grant', terms },
+      { do: 'create', token: 'vm-a', quota: 0, lease },
+      { do: 'allocate', set: 0, count: 2, range: null, spids: [0, 1], data: 0 },
+      ...others,
+    ])
 }
 
 function steps(capacities: readonly [number, number], maxCount: number): fc.Arbitrary<Step> {
@@ -81,12 +90,18 @@ function steps(capacities: readonly [number, number], maxCount: number): fc.Arbi
   const onId = { set: place, id: fc.nat(PLACES), data: fc.integer({ min: 1, max: 6 }) }
   const step = <Kind extends Step['do']>(kind: Kind) => fc.constant(kind)
   return fc.oneof(
+    ...leaseSteps(),
     {
       weight: 3,
-      arbitrary: fc.record({ do: step('create'), token: fc.constantFrom('', ...TOKENS), quota, leased: rarely() }),
+      arbitrary: fc.record({
+        do: step('create'),
+        token: fc.constantFrom('', 'vm-a', 'vm-a', ...TOKENS),
+        quota,
+        lease: fc.option(place, { freq: 2 }),
+      }),
     },
     { weight: 1, arbitrary: fc.record({ do: step('adjust'), set: place, quota }) },
-    { weight: 1, arbitrary: fc.record({ do: step('delete'), set: place, force: fc.boolean() }) },
+    { weight: 2, arbitrary: fc.record({ do: step('delete'), set: place, force: fc.constantFrom(true, true, false) }) },
     {
       weight: 9,
       arbitrary: fc.record({
@@ -135,17 +150,15 @@ function steps(capacities: readonly [number, number], maxCount: number): fc.Arbi
   )
 }
 
-function rarely(): fc.Arbitrary<boolean> {
-  return fc.nat(19).map((number) => number === 0)
-}
-
 export type Action = Exclude<Step, { do: 'wait' | 'freeze' | 'restart' }>
 
 /** What a step asks for where the story stands. */
 export function commandOf(step: Action, model: Model): Command {
   if (step.do === 'create') {
-    return { kind: 'create_set', token: step.token, quota: step.quota, leased: step.leased }
+    const leaseId = step.lease === null ? null : leaseAt(step.lease, model)
+    return { kind: 'create_set', token: step.token, quota: step.quota, leaseId }
   }
+  if (isOfLeases(step)) return leaseCommandOf(step, model)
   // Few places lead to the first set of all, which may be gone, to one that never was, and to no set at all.
   const live = model.sets.map((set) => set.setId)
   const number = choose(step.set < 0.95 * PLACES ? live : [], [1, model.lastSetId + 1, 0], step.set)
@@ -196,9 +209,8 @@ export function commandOf(step: Action, model: Model): Command {
   }
 }
 
-function choose(likely: readonly number[], others: readonly number[], place: number): number {
-  const among = likely.length > 0 ? likely : others
-  return among[place % among.length] ?? 0
+function isOfLeases(step: Action): step is LeaseStep {
+  return 'terms' in step || 'lease' in step
 }
 
 /** As many different SPIDs as ids: ascending, descending, or with gaps. */

@@ -17,7 +17,7 @@ function refusal(argv: readonly string[], env: Record<string, string> = {}): str
 
 describe('a configuration', () => {
   it('is, without a flag, what the contract says', () => {
-    const { space, limits, store, snapshotTimeoutMs } = load([])
+    const { space, limits, leaseBounds, store, snapshotTimeoutMs } = load([])
     expect(store).toBe('lmdb')
     expect(space).toMatchObject({
       capacity: 1_048_576,
@@ -26,6 +26,8 @@ describe('a configuration', () => {
       reuseDelayMs: 0,
       maxSets: 100_000,
     })
+    expect(space).toMatchObject({ maxLeases: 10_000, maxReferences: 1_000_000 })
+    expect(leaseBounds).toEqual({ minTtlMs: 500, maxTtlMs: 86_400_000 })
     expect(space).toMatchObject({ maxDevicesPerId: 64, maxPrivateData: 64 * 2 ** 20 })
     expect(limits).toMatchObject({ leaseGraceMs: 5000, requestWindowMs: 600_000, requestLimit: 1_000_000 })
     expect(limits).toMatchObject({ historyRevisions: 1_000_000, historyBytes: 2 ** 30, maxSubscriptions: 10_000 })
@@ -65,6 +67,12 @@ describe('a configuration', () => {
   it('reads durations, sizes and ranges', () => {
     const limits = (argv: string[]) => load(argv).limits
     expect(limits(['--lease-grace', '200ms']).leaseGraceMs).toBe(200)
+    expect(load(['--lease-ttl-min', '1s', '--lease-ttl-max', '2s']).leaseBounds).toEqual({
+      minTtlMs: 1000,
+      maxTtlMs: 2000,
+    })
+    const { space } = load(['--max-leases', '3', '--max-references', '4'])
+    expect(space).toMatchObject({ maxLeases: 3, maxReferences: 4 })
     expect(limits(['--request-window', '2h']).requestWindowMs).toBe(7_200_000)
     expect(load(['--reuse-delay', '0']).space.reuseDelayMs).toBe(0)
     expect(limits(['--ring', '1048576']).ringBytes).toBe(2 ** 20)
@@ -115,6 +123,14 @@ describe('what is wrong is refused in a sentence', () => {
     ['--store etcd', /^--store does not take 'etcd': it takes memory or lmdb \(etcd is not there yet\)\.$/],
     ['--store sqlite', /memory or lmdb/],
     ['--lease-grace 199ms', /^--lease-grace does not take '199ms': it takes a duration from 200ms/],
+    ['--lease-ttl-min 0s', DURATION],
+    ['--lease-ttl-max 999ms', DURATION],
+    [
+      '--lease-ttl-min 2s --lease-ttl-max 1s',
+      /^--lease-ttl-min does not take '2000ms': it takes at most --lease-ttl-max, 1000ms\.$/,
+    ],
+    ['--max-leases 0', /^--max-leases does not take '0': it takes a whole number from 1 to 1,000,000\.$/],
+    ['--max-references 0', /a whole number from 1 to 100,000,000/],
     ['--reuse-delay 5', DURATION],
     ['--reuse-delay 5S', DURATION],
     ['--reuse-delay 1.5s', DURATION],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Command } from '../../server/core/command.ts'
 import { type Entry, NOTIFICATION_TYPES, type NotificationType } from '../../server/core/event.ts'
 import { isFailure } from '../../server/core/failure.ts'
-import { asSetId } from '../../server/core/ids.ts'
+import { asLeaseId, asSetId } from '../../server/core/ids.ts'
 import { idsOf as idsOfRuns } from '../../server/core/runs.ts'
 import { ALL_TYPES, type Filter, select } from '../../server/engine/filter.ts'
 import type { Opened } from '../../server/engine/subscribe.ts'
@@ -17,6 +17,26 @@ import { createManualClock, settle } from '../support/manual-clock.ts'
  */
 
 const TOKENS = ['a', 'b', 'ab', ''] as const
+/** A prime number of them, so that every kind meets every set and id. */
+const KINDS = [
+  'create',
+  'allocate',
+  'grant',
+  'acquire',
+  'acquire',
+  'free',
+  'allocate',
+  'acquire',
+  'release',
+  'create',
+  'allocate',
+  'acquire',
+  'free',
+  'adjust',
+  'delete',
+  'acquire',
+  'revoke',
+] as const
 /** So small that rings overflow, queues fall behind and logs are compacted within a few steps. */
 const LIMITS = { ringBytes: 1500, maxQueuedBytes: 600, historyRevisions: 25, snapshotEvery: 10 }
 
@@ -34,7 +54,7 @@ const filters: fc.Arbitrary<Filter> = fc.record({
 })
 
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('change' as const), pick: fc.nat(99), burst: fc.nat(6) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('change' as const), pick: fc.nat(999), burst: fc.nat(6) }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -113,23 +133,34 @@ async function world(delays: readonly number[]) {
   }
 
   const change = (pick: number): Command => {
-    const setId = asSetId(1 + (pick % 4))
-    switch (pick % 7) {
-      case 0:
-      case 1:
-        return command.createSet(TOKENS[pick % 4] ?? '')
-      case 2:
+    const kind = KINDS[pick % KINDS.length] ?? 'create'
+    const rest = Math.floor(pick / KINDS.length)
+    const setId = asSetId(1 + (pick % 3))
+    const ioasid = 1 + (rest % 4)
+    const leaseId = asLeaseId(1 + (rest % 3))
+    switch (kind) {
+      case 'create':
+        return command.createSet(TOKENS[pick % 4] ?? '', 0, pick % 5 === 0 ? leaseId : null)
+      case 'delete':
         return command.deleteSet(setId)
-      case 3:
+      case 'adjust':
         return command.adjustQuota(setId, pick % 5)
-      case 4:
-        return command.free(setId, [1 + (pick % 9)])
-      default:
+      case 'allocate':
         return command.allocate(
           setId,
           1 + (pick % 3),
           pick % 2 === 0 ? null : Array.from({ length: 1 + (pick % 3) }, (_, n) => pick + n),
         )
+      case 'free':
+        return command.free(setId, [ioasid])
+      case 'grant':
+        return command.grantLease(500, pick % 2 === 0 ? 'HOLD' : 'RELEASE')
+      case 'acquire':
+        return command.acquire(setId, ioasid, leaseId)
+      case 'release':
+        return command.release(setId, ioasid, leaseId)
+      case 'revoke':
+        return command.revokeLease(leaseId)
     }
   }
 

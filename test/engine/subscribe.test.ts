@@ -76,11 +76,8 @@ describe('where a subscription begins', () => {
   it('is looked at last: the set and the room come first', async () => {
     const { engine } = await run({ limits: { maxSubscriptions: 0 } })
     const wrong = { spaceId: 'space-b', start: { kind: 'after', revision: 99 } } as const
-    const unknown = subscription({ ...wrong, sets: namesOf([], [7]), leased: true })
+    const unknown = subscription({ ...wrong, sets: namesOf([], [7]) })
     expect(await engine.subscribe(unknown)).toMatchObject({ reason: 'SET_NOT_FOUND' })
-    expect(await engine.subscribe(subscription({ ...wrong, leased: true }))).toMatchObject({
-      reason: 'LEASE_NOT_FOUND',
-    })
     expect(await engine.subscribe(subscription(wrong))).toMatchObject({ reason: 'TOO_MANY' })
   })
 })

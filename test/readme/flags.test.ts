@@ -16,6 +16,6 @@ test('the README lists every flag that all commands of ioasidctl have', async ()
   const { out } = await once({}, '--help')
   const [section = ''] = /(?<=\nOptions:\n)(.+\n)+/.exec(out) ?? []
   const flags = [...section.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
-  const told = tableAfter('### ioasidctl').flatMap(([cell = '']) => /--[a-z-]+/.exec(cell) ?? [])
+  const told = tableAfter('#### Flags of every command').flatMap(([cell = '']) => /--[a-z-]+/.exec(cell) ?? [])
   expect([...told, '--help']).toEqual(flags)
 })

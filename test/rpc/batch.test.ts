@@ -62,9 +62,33 @@ describe('a Batch', () => {
     ])
     const alone = await refusalOf(served.ioasid('Free', { set_handle: handle, ioasids: [5] }))
     expect(results[0]).toMatchObject({ failure: { message: alone.message } })
-    expect(
-      await batch([{ acquire: { token: 'vm', ioasid: 1 } }, { release: { token: 'vm', ioasid: 1 } }]),
-    ).toMatchObject([{ failure: { code: status.UNIMPLEMENTED } }, { failure: { code: status.UNIMPLEMENTED } }])
+  })
+
+  it('takes and drops references, one after the other', async () => {
+    const { lease_handle } = (
+      (await served.lease('GrantLease', { ttl_ms: 1000 })) as { lease: { lease_handle: string } }
+    ).lease
+    await served.ioasid('Allocate', { set_handle: handle })
+    const named = { token: 'vm', ioasid: 1, lease_handle }
+    const results = await batch([
+      { acquire: { ...named, request_id: 'r' } },
+      { acquire: { ...named, request_id: 'r' } },
+      { acquire: { token: 'vm', ioasid: 1 } },
+      { free: { set_handle: handle, ioasids: [1] } },
+      { acquire: named },
+      { release: named },
+      { release: named },
+    ])
+    expect(results).toMatchObject([
+      { acquire: { references: '1', revision: '4' } },
+      { acquire: { references: '1', revision: '4' } },
+      { failure: { code: status.INVALID_ARGUMENT, metadata: { field: 'lease_handle' } } },
+      { free: { results: [{ ioasid: 1, state: 'FREE_PENDING', references: '1' }], revision: '5' } },
+      { failure: { code: status.FAILED_PRECONDITION, reason: 'FREE_PENDING', metadata: { ioasid: '1' } } },
+      { release: { references: '0', reclaimed: true, revision: '6' } },
+      { failure: { code: status.NOT_FOUND, reason: 'IOASID_NOT_FOUND' } },
+    ])
+    expect(await served.ioasid('Acquire', { ...named, request_id: 'r' })).toEqual(results[0]?.['acquire'])
   })
 
   it('an item and the RPC of its name are the same request to a request_id', async () => {

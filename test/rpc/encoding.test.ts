@@ -75,7 +75,8 @@ describe('the encoding of events', () => {
 
   it('of runs is that of their ids, one by one', () => {
     const encode = createEventEncoder()
-    const bytes = Buffer.concat([...encode({ kind: 'UNBIND', set, runs: [5, 2, 70, 3, 4, 9, 1, 60, 7, 8] }, revision)])
+    const runs = [5, 2, 70, 3, 4, 9, 1, 60, 7, 8]
+    const bytes = Buffer.concat([...encode({ kind: 'UNBIND', set, runs, pending: false }, revision)])
     const facts = codec.deserialize(bytes).notifications.map(({ ioasid, spid, generation, bind_revision }) => {
       return [ioasid, spid, generation, bind_revision]
     })

@@ -44,6 +44,11 @@ const refs = (method: string, rest: object): Row[] => [
   [method, { ...rest, set_handle: 'set-guess' }, 'SET_NOT_FOUND', {}],
   [method, { ...rest, token: 'nobody' }, 'SET_NOT_FOUND', {}],
 ]
+const leaseHandles = (method: string, rest: object): Row[] => [
+  bad(method, { ...rest, lease_handle: '' }, 'lease_handle'),
+  bad(method, { ...rest, lease_handle: '\ufffd' }, 'lease_handle'),
+  [method, { ...rest, lease_handle: 'lease-guess' }, 'LEASE_NOT_FOUND', {}],
+]
 const own = { set_handle: OWN }
 const ids = { set_handle: OWN, ioasid: 1 }
 
@@ -115,6 +120,26 @@ const ioasids: Row[] = [
   ...requestIds('DetachData', ids),
 ]
 
+const lease = { lease_handle: 'lease-guess' }
+const references: Row[] = ['Acquire', 'Release'].flatMap((method) => [
+  ...refs(method, { ioasid: 1, ...lease }),
+  ...leaseHandles(method, { token: 'vm', ioasid: 1 }),
+  ...requestIds(method, { token: 'vm', ioasid: 1, ...lease }),
+])
+
+const leases: Row[] = [
+  ...[undefined, '0', '499', '86400001', '9007199254740993', '18446744073709551615'].map((ttl_ms) =>
+    bad('GrantLease', ttl_ms === undefined ? {} : { ttl_ms }, 'ttl_ms'),
+  ),
+  ...texts('GrantLease', 'name', { ttl_ms: 500 }),
+  ...requestIds('GrantLease', { ttl_ms: 500 }),
+  ...leaseHandles('KeepLeaseAlive', {}),
+  ...leaseHandles('RevokeLease', {}),
+  ...requestIds('RevokeLease', lease),
+  ...leaseHandles('GetLease', {}),
+  bad('ListLeases', { page_token: 'guess' }, 'page_token'),
+]
+
 /** Rows that differ only in what is wrong with the text are one test. */
 function name([method, request, reason, expected]: Row): string {
   return `${method}: ${reason} ${typeof expected === 'string' ? expected : Object.keys(request).join(' ')}`
@@ -132,7 +157,7 @@ const STATUS: Record<string, string> = {
   LEASE_NOT_FOUND: 'NOT_FOUND',
 }
 
-async function check(call: 'set' | 'ioasid', rows: readonly Row[]) {
+async function check(call: 'set' | 'ioasid' | 'lease', rows: readonly Row[]) {
   for (const [method, request, reason, expected] of rows) {
     const own = 'set_handle' in request && request.set_handle === OWN ? { set_handle: handle } : {}
     const refusal = await refusalOf(served[call](method, { ...request, ...own }))
@@ -150,9 +175,13 @@ describe('the form of a request', () => {
   it.each(grouped(sets))('SetService.%s', async (_name, rows) => check('set', rows))
   it.each(grouped(ioasids))('IoasidService.%s', async (_name, rows) => check('ioasid', rows))
 
+  it.each(grouped(references))('IoasidService.%s', async (_name, rows) => check('ioasid', rows))
+  it.each(grouped(leases))('LeaseService.%s', async (_name, rows) => check('lease', rows))
+
   it('that is refused changes nothing and logs nothing', async () => {
     const { set } = (await served.set('GetSet', { token: 'vm' })) as { set: object }
     expect(set).toMatchObject({ allocated: 1, bound: 0, quota: 0 })
+    expect(await served.lease('ListLeases', {})).toMatchObject({ leases: [] })
     expect(served.errors).toEqual([])
   })
 
@@ -160,6 +189,9 @@ describe('the form of a request', () => {
     const edge = `${'é'.repeat(127)}x`
     await served.set('CreateSet', { token: edge, request_id: 'x'.repeat(64) })
     const device = edge
+    for (const ttl_ms of ['500', '86400000']) {
+      expect(await served.lease('GrantLease', { ttl_ms, name: edge })).toMatchObject({ lease: { ttl_ms, name: edge } })
+    }
     await served.ioasid('AttachSpid', { set_handle: handle, ioasid, spid: 0, device })
     await served.ioasid('AttachSpid', { set_handle: handle, ioasid, spid: 0 })
     await served.ioasid('AttachData', { set_handle: handle, ioasid, private_data: Buffer.alloc(4096, 1) })

@@ -177,6 +177,23 @@ describe('a snapshot on the wire', () => {
     expect(await read(stream, 1)).toMatchObject([{ kind: 'NOTIFICATIONS', revision: '5', prev_revision: '4' }])
   })
 
+  it('shows an id that is pending as freed, and not as bound: its UNBIND was told', async () => {
+    const { open, lease, ioasid, handle } = await start()
+    await ioasid('Allocate', { set_handle: handle, spids: [70] })
+    const { lease_handle } = ((await lease('GrantLease', { ttl_ms: 1000 })) as { lease: { lease_handle: string } })
+      .lease
+    await ioasid('Acquire', { token: 'vm', ioasid: 1, lease_handle })
+    await ioasid('Free', { set_handle: handle, ioasids: [1] })
+    const [, body] = await read(open({ all: true, snapshot: true }), 3)
+    const of = { revision: '5', token: 'vm', set_id: '1', snapshot: true, overrun: false, ioasid: 1, generation: '2' }
+    expect(body?.notifications.slice(1).map(withoutOneofs)).toEqual([
+      { type: 'ALLOC', ...of },
+      { type: 'FREE', ...of },
+    ])
+    const [, filtered] = await read(open({ all: true, snapshot: true, types: ['BIND', 'SET_ALLOC'] }), 3)
+    expect(filtered?.notifications).toMatchObject([{ type: 'SET_ALLOC' }])
+  })
+
   it('of nothing is HEADER and SNAPSHOT_END, and types filter it like everything else', async () => {
     const { open, ioasid, handle } = await start()
     await ioasid('Allocate', { set_handle: handle })

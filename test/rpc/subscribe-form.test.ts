@@ -66,11 +66,20 @@ describe('the form of a subscription', () => {
 describe('a subscription that cannot begin there', () => {
   it.each([
     ['an unknown handle', { ...now, set_handles: ['set-guess'] }, 'SET_NOT_FOUND', {}],
-    ['a hold: nothing grants a lease yet', HOLD, 'LEASE_NOT_FOUND', {}],
     ['another history', { ...now, all: true, space_id: 'x' }, 'HISTORY_CHANGED', { space_id: 'space-a' }],
     ['the future', { all: true, after_revision: '2' }, 'FUTURE_REVISION', { revision: '1', requested: '2' }],
   ])('%s', async (_name, request, reason, metadata) => {
     expect(await endOf(open(request))).toMatchObject({ reason, metadata })
+  })
+
+  it('a hold, whose form is looked at all the same: one that was no hold would let go of what is still in hardware', async () => {
+    const granted = await served.lease('GrantLease', { ttl_ms: 1000 })
+    const { lease_handle } = (granted as { lease: { lease_handle: string } }).lease
+    for (const value of ['lease-guess', lease_handle]) {
+      const refusal = await endOf(open({ ...HOLD, lease_handle: value }))
+      expect(refusal).toMatchObject({ status: 'UNIMPLEMENTED', reason: '' })
+    }
+    expect(await served.engine.status()).toMatchObject({ subscriptions: 0 })
   })
 
   it('the far future', async () => {

@@ -40,6 +40,23 @@ const TEXTS: readonly (readonly [method: string, valid: () => Buffer, fields: Re
     { set_handle: 1, request_id: 4 },
   ],
   ['IoasidService/DetachData', () => field(1, handle), { set_handle: 1, request_id: 3 }],
+  ['IoasidService/Acquire', () => field(4, 'lease'), { set_handle: 1 }],
+  [
+    'IoasidService/Acquire',
+    () => Buffer.concat([field(2, 'vm'), field(4, 'lease')]),
+    { token: 2, lease_handle: 4, request_id: 5 },
+  ],
+  ['IoasidService/Release', () => field(4, 'lease'), { set_handle: 1 }],
+  [
+    'IoasidService/Release',
+    () => Buffer.concat([field(2, 'vm'), field(4, 'lease')]),
+    { token: 2, lease_handle: 4, request_id: 5 },
+  ],
+  ['LeaseService/GrantLease', () => numberField(1, 1000), { name: 2, request_id: 4 }],
+  ['LeaseService/KeepLeaseAlive', () => Buffer.alloc(0), { lease_handle: 1 }],
+  ['LeaseService/RevokeLease', () => field(1, 'lease'), { lease_handle: 1, request_id: 2 }],
+  ['LeaseService/GetLease', () => Buffer.alloc(0), { lease_handle: 1 }],
+  ['LeaseService/ListLeases', () => Buffer.alloc(0), { page_token: 2 }],
 ]
 
 const subscribe = async (bytes: Buffer) => {
@@ -95,6 +112,21 @@ describe('an enum number that is not defined', () => {
         reason: 'INVALID_FIELD',
         metadata: { field: 'types[1]' },
       })
+    }
+  })
+
+  it('is refused as what a lease does when its time is over; none means RELEASE', async () => {
+    const request = numberField(1, 1000)
+    for (const onExpiry of [3, 99, 4_294_967_295]) {
+      const refusal = await refusalOf(
+        served.raw('LeaseService/GrantLease', Buffer.concat([request, numberField(3, onExpiry)])),
+      )
+      expect(refusal).toMatchObject({ reason: 'INVALID_FIELD', metadata: { field: 'on_expiry' } })
+    }
+    for (const bytes of [request, Buffer.concat([request, numberField(3, 0)])]) {
+      const answer = await served.raw('LeaseService/GrantLease', bytes)
+      const { lease } = messageCodec('ioasid.v1.GrantLeaseResponse').deserialize(answer)
+      expect(lease).toMatchObject({ on_expiry: 'RELEASE' })
     }
   })
 
@@ -168,9 +200,6 @@ describe('what is no message', () => {
 
 describe('a service or method that is not there yet', () => {
   it.each([
-    'LeaseService/GrantLease',
-    'IoasidService/Acquire',
-    'IoasidService/Release',
     'NotificationService/Acknowledge',
     'AdminService/GetHistory',
     'AdminService/Compact',

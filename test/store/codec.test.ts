@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Entry, Event } from '../../server/core/event.ts'
-import { asIoasid, asRevision, asSetId } from '../../server/core/ids.ts'
+import { asIoasid, asLeaseId, asRevision, asSetId } from '../../server/core/ids.ts'
 import { type FrozenState, freeze } from '../../server/core/state.ts'
 import { decodeEntry, decodeParts, encodeEntry, encodeParts, RECORD_BYTES } from '../../server/store/codec.ts'
 import { decodeSnapshot, encodeSnapshot } from '../../server/store/snapshot.ts'
@@ -26,22 +26,22 @@ const number = fc.maxSafeNat()
 const set = fc.record({ setId: number.map(asSetId), token: fc.string({ unit: 'grapheme', maxLength: 64 }) })
 const runs = fc.array(number, { maxLength: 20 })
 const device = fc.string({ unit: 'grapheme', maxLength: 20 })
+const leaseId = number.map(asLeaseId)
+const ioasid = number.map(asIoasid)
+const kinds = <Kind extends Event['kind']>(...names: readonly Kind[]) => fc.constantFrom(...names)
+const terms = fc.record({ name: device, ttlMs: number, onExpiry: fc.constantFrom('RELEASE' as const, 'HOLD' as const) })
 const event: fc.Arbitrary<Event> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('SET_ALLOC' as const, 'SET_ADJUST' as const), set, quota: number }),
-  fc.record({ kind: fc.constant('SET_FREE' as const), set }),
-  fc.record({
-    kind: fc.constantFrom('ALLOC' as const, 'UNBIND' as const, 'FREE' as const, 'RECLAIM' as const),
-    set,
-    runs,
-  }),
-  fc.record({ kind: fc.constant('BIND' as const), set, runs, device }),
-  fc.record({
-    kind: fc.constantFrom('DEVICE_ATTACH' as const, 'DEVICE_DETACH' as const),
-    set,
-    ioasid: number.map(asIoasid),
-    device,
-  }),
-  fc.record({ kind: fc.constant('DATA' as const), set, runs, data: fc.option(fc.uint8Array({ maxLength: 100 })) }),
+  fc.record({ kind: kinds('SET_ALLOC'), set, quota: number, leaseId }),
+  fc.record({ kind: kinds('SET_ADJUST'), set, quota: number }),
+  fc.record({ kind: kinds('SET_FREE', 'SET_DRAIN'), set }),
+  fc.record({ kind: kinds('ALLOC', 'RECLAIM'), set, runs }),
+  fc.record({ kind: kinds('UNBIND', 'FREE'), set, runs, pending: fc.boolean() }),
+  fc.record({ kind: kinds('BIND'), set, runs, device }),
+  fc.record({ kind: kinds('DEVICE_ATTACH', 'DEVICE_DETACH'), set, ioasid, device }),
+  fc.record({ kind: kinds('DATA'), set, runs, data: fc.option(fc.uint8Array({ maxLength: 100 })) }),
+  fc.record({ kind: kinds('ACQUIRE', 'RELEASE'), set, ioasid, leaseId }),
+  fc.record({ kind: kinds('LEASE_GRANT'), leaseId, terms }),
+  fc.record({ kind: kinds('LEASE_HELD', 'LEASE_REVIVE', 'LEASE_END'), leaseId }),
 )
 const entry: fc.Arbitrary<Entry> = fc.record({
   revision: number.map(asRevision),
@@ -133,11 +133,43 @@ describe('a snapshot', () => {
   test('of thousands of sets and much private data is many small records', () => {
     const running = start({ capacity: 10_000, maxPrivateData: 1 << 26 })
     for (let count = 0; count < 3000; count++) {
-      submit(running, { kind: 'create_set', token: 'ü'.repeat(100) + count, quota: 0, leased: false })
+      submit(running, { kind: 'create_set', token: 'ü'.repeat(100) + count, quota: 0, leaseId: null })
     }
     const privateData = new Uint8Array(4096).fill(200)
     const setId = asSetId(1)
     submit(running, { kind: 'allocate', setId, count: 2000, min: 1, max: 9999, spids: null, privateData })
+    const frozen = freeze(running.state)
+    const records = [...encodeSnapshot(frozen)]
+    expect(Math.max(...records.map((record) => record.length))).toBeLessThan(RECORD_BYTES / 2)
+    expect(isDeepStrictEqual(contentOf(thawed(records)), contentOf(frozen))).toBe(true)
+  })
+
+  test('of leases, references and pending ids holds them all, in parts that stay small', () => {
+    const { state } = busySpace()
+    const frozen = freeze(state)
+    expect([...state.leases.values()].map(({ isHeld, references }) => [isHeld, references])).toEqual([
+      [false, 1],
+      [true, 3],
+    ])
+    expect(state.freePending).toBe(2)
+    const base = decodeSnapshot(encodeSnapshot(frozen))
+    expect([...base.leases.values()]).toEqual(frozen.leases)
+    expect(base.lastLeaseId).toBe(2)
+    const pages = base.table.pages.flatMap((page) => page ?? [])
+    const known = state.table.pages.flatMap((page) => page ?? [])
+    expect(pages.map(({ references }) => references)).toEqual(known.map(({ references }) => references))
+    expect(pages.map(({ pending }) => pending)).toEqual(known.map(({ pending }) => pending))
+  })
+
+  test('of an id that thousands of leases hold is whole', () => {
+    const running = start()
+    submit(running, { kind: 'create_set', token: 'vm', quota: 0, leaseId: null })
+    submit(running, { kind: 'allocate', setId: asSetId(1), count: 3, min: 1, max: 9, spids: null, privateData: null })
+    for (let holder = 1; holder <= 5000; holder++) {
+      const leaseId = asLeaseId(holder)
+      submit(running, { kind: 'grant_lease', terms: { name: 'ü'.repeat(100), ttlMs: 1000, onExpiry: 'HOLD' } })
+      submit(running, { kind: 'acquire', set: { token: 'vm' }, ioasid: asIoasid(holder % 5 === 0 ? 2 : 1), leaseId })
+    }
     const frozen = freeze(running.state)
     const records = [...encodeSnapshot(frozen)]
     expect(Math.max(...records.map((record) => record.length))).toBeLessThan(RECORD_BYTES / 2)
@@ -170,7 +202,8 @@ describe('a snapshot', () => {
 function thawed(records: Iterable<Uint8Array>): FrozenState {
   const base = decodeSnapshot(records)
   const { revisions, order, first } = base.endedSets
-  return { ...base, sets: [...base.sets.values()], endedSets: { revisions, order, from: first, to: order.length } }
+  const [leases, sets] = [[...base.leases.values()], [...base.sets.values()]]
+  return { ...base, leases, sets, endedSets: { revisions, order, from: first, to: order.length } }
 }
 
 function flipped(record: Uint8Array, place: number, flip: number): Uint8Array {

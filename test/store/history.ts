@@ -1,6 +1,15 @@
 import type { Entry } from '../../server/core/event.ts'
 import { isFailure } from '../../server/core/failure.ts'
-import { asIoasid, asRevision, asSetId, asSpid, type SetId } from '../../server/core/ids.ts'
+import {
+  asIoasid,
+  asLeaseId,
+  asRevision,
+  asSetId,
+  asSpid,
+  type Ioasid,
+  type LeaseId,
+  type SetId,
+} from '../../server/core/ids.ts'
 import type { Genesis, Loaded, Mark, Store } from '../../server/store/store.ts'
 import { canonical, type Running, restore, start, submit } from '../support/space.ts'
 
@@ -31,7 +40,32 @@ export function busySpace(): Running {
   done(running, { kind: 'attach_spid', setId: alive, ioasid: first, spid: asSpid(5), device: 'nic' })
   running.nowMs = 1500
   done(running, { kind: 'delete_set', setId: gone, force: true })
+  holdSome(running, first)
   return running
+}
+
+/** One lease is alive, the other held; `inUse` has both for holders, one id is pending, and so is one of a draining set. */
+function holdSome(running: Running, inUse: Ioasid): void {
+  for (const [name, onExpiry] of [
+    ['kvm', 'RELEASE'],
+    ['gerät', 'HOLD'],
+  ] as const) {
+    done(running, { kind: 'grant_lease', terms: { name, ttlMs: 10_000, onExpiry } })
+  }
+  const [kvm, held] = [asLeaseId(1), asLeaseId(2)]
+  const draining = createSet(running, 'vm-draining', held)
+  const allocate = { kind: 'allocate', count: 1, min: 9100, max: 9999, privateData: null } as const
+  done(running, { ...allocate, setId: draining, spids: [asSpid(8)] })
+  const pending = asIoasid(running.state.sets.get(draining)?.ids.first ?? 0)
+  const alive = { setId: asSetId(1) }
+  done(running, { ...allocate, ...alive, spids: [asSpid(9)] })
+  const own = asIoasid(running.state.sets.get(alive.setId)?.ids.last ?? 0)
+  done(running, { kind: 'acquire', set: alive, ioasid: inUse, leaseId: kvm })
+  done(running, { kind: 'acquire', set: alive, ioasid: inUse, leaseId: held })
+  done(running, { kind: 'acquire', set: alive, ioasid: own, leaseId: held })
+  done(running, { kind: 'acquire', set: { setId: draining }, ioasid: pending, leaseId: held })
+  done(running, { kind: 'free', ...alive, ioasids: [own], generation: null })
+  done(running, { kind: 'expire_lease', leaseId: held })
 }
 
 /** So many more revisions, one id each. */
@@ -96,8 +130,8 @@ export function stateOf({ base, entries }: Read, running: Running): object {
   return canonical(state)
 }
 
-function createSet(running: Running, token: string): SetId {
-  done(running, { kind: 'create_set', token, quota: 0, leased: false })
+function createSet(running: Running, token: string, leaseId: LeaseId | null = null): SetId {
+  done(running, { kind: 'create_set', token, quota: 0, leaseId })
   return running.state.lastSetId
 }
 

@@ -1,6 +1,6 @@
 import type { Answer, AnswerOf, Command } from '../../server/core/command.ts'
 import { type Failure, isFailure } from '../../server/core/failure.ts'
-import { asIoasid, asSetId, asSpid, type Revision, type SetId } from '../../server/core/ids.ts'
+import { asIoasid, asSetId, asSpid, type LeaseId, type Revision, type SetId } from '../../server/core/ids.ts'
 import { idsOf } from '../../server/core/runs.ts'
 import type { SpaceConfig } from '../../server/core/state.ts'
 import { type Engine, type EngineOptions, startEngine } from '../../server/engine/engine.ts'
@@ -20,6 +20,8 @@ export const SPACE: SpaceConfig = {
   maxSets: 100_000,
   maxPrivateData: 1 << 26,
   maxDevicesPerId: 64,
+  maxLeases: 10_000,
+  maxReferences: 1_000_000,
 }
 
 export const LIMITS: EngineOptions['limits'] = {
@@ -97,7 +99,12 @@ function isOfKind<Kind extends Answer['kind']>(answer: Answer, kind: Kind): answ
 type AllocateCommand = Extract<Command, { kind: 'allocate' }>
 
 export const command = {
-  createSet: (token: string, quota = 0): Command => ({ kind: 'create_set', token, quota, leased: false }),
+  createSet: (token: string, quota = 0, leaseId: LeaseId | null = null): Command => ({
+    kind: 'create_set',
+    token,
+    quota,
+    leaseId,
+  }),
   adjustQuota: (setId: SetId, quota: number): Command => ({ kind: 'adjust_quota', setId, quota }),
   deleteSet: (setId: SetId): Command => ({ kind: 'delete_set', setId, force: true }),
   allocate: (setId: SetId, count = 1, spids: readonly number[] | null = null): AllocateCommand => ({
@@ -128,11 +135,51 @@ export const command = {
     ioasid: asIoasid(ioasid),
     privateData,
   }),
+  grantLease: (ttlMs: number, onExpiry: 'RELEASE' | 'HOLD' = 'RELEASE', name = ''): Command => ({
+    kind: 'grant_lease',
+    terms: { name, ttlMs, onExpiry },
+  }),
+  revokeLease: (leaseId: LeaseId): Command => ({ kind: 'revoke_lease', leaseId }),
+  acquire: (setId: SetId, ioasid: number, leaseId: LeaseId): Command => ({
+    kind: 'acquire',
+    set: { setId },
+    ioasid: asIoasid(ioasid),
+    leaseId,
+  }),
+  release: (setId: SetId, ioasid: number, leaseId: LeaseId): Command => ({
+    kind: 'release',
+    set: { setId },
+    ioasid: asIoasid(ioasid),
+    leaseId,
+  }),
+  acquireBySpid: (setId: SetId, spid: number, leaseId: LeaseId): Command => ({
+    kind: 'acquire_by_spid',
+    set: { setId },
+    spid: asSpid(spid),
+    leaseId,
+  }),
 }
 
 export async function createSet(engine: Engine, token = '', quota = 0): Promise<SetId> {
   const { answer } = await answerOf(engine, command.createSet(token, quota), 'set')
   return answer.set.setId
+}
+
+export async function grantLease(engine: Engine, ttlMs: number, onExpiry?: 'RELEASE' | 'HOLD'): Promise<LeaseId> {
+  const { answer } = await answerOf(engine, command.grantLease(ttlMs, onExpiry), 'lease')
+  return answer.lease.leaseId
+}
+
+/** Whether a lease is there, ALIVE or HELD. */
+export async function isThere(engine: Engine, leaseId: LeaseId): Promise<boolean> {
+  return must(await engine.read((state) => ({ found: state.leases.has(leaseId) }))).found
+}
+
+/** How many leases' times a store keeps. */
+export async function leaseMarks(store: Store): Promise<number> {
+  let count = 0
+  for await (const { key } of (await store.load()).marks) if (key.startsWith('lease/')) count += 1
+  return count
 }
 
 export async function allocate(engine: Engine, setId: SetId, count = 1): Promise<number[]> {
@@ -161,7 +208,6 @@ export function subscription(
     types: ALL_TYPES,
     start: { kind: 'now' },
     spaceId: '',
-    leased: false,
     heartbeatMs: 5000,
     ...from,
   }

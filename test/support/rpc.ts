@@ -25,6 +25,7 @@ export interface Served extends Running {
   /** A subscription as it is on the wire: bytes in, bytes out, read as fast as its reader reads. */
   rawSubscribe(request: Buffer): ClientReadableStream<Buffer>
   set(method: string, request: object): Promise<Message>
+  lease(method: string, request: object): Promise<Message>
   ioasid(method: string, request: object): Promise<Message>
   stop(): void
 }
@@ -47,6 +48,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     after: running.clock.after,
     soon: running.clock.soon,
     snapshotTimeoutMs: options.snapshotTimeoutMs ?? 60_000,
+    leaseBounds: { minTtlMs: 500, maxTtlMs: 86_400_000 },
     isAdmin: options.isAdmin ?? true,
   })
   for (const { definition, implementation } of services) server.addService(definition, implementation)
@@ -81,6 +83,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       }),
     rawSubscribe: (request) =>
       bytesClient.makeServerStreamRequest('/ioasid.v1.NotificationService/Subscribe', same, same, request),
+    lease: (method, request) => wire.call('ioasid.v1.LeaseService', method, request),
     set: (method, request) => wire.call('ioasid.v1.SetService', method, request),
     ioasid: (method, request) => wire.call('ioasid.v1.IoasidService', method, request),
     stop: () => {

@@ -34,7 +34,12 @@ export const CONFIG: SpaceConfig = {
   maxSets: 100_000,
   maxPrivateData: 1 << 20,
   maxDevicesPerId: 64,
+  maxLeases: 10_000,
+  maxReferences: 1_000_000,
 }
+
+/** The wall clock when serving time is 0. */
+export const WALL_START_MS = 1_700_000_000_000
 
 export function start(config: Partial<SpaceConfig> = {}): Running {
   return { state: createState({ ...CONFIG, ...config }), log: [], nowMs: 0 }
@@ -46,7 +51,7 @@ export function submit(running: Running, command: Command): Decision {
   const decision = decide(state, command)
   if (isFailure(decision) || decision.events.length === 0) return decision
   const revision = asRevision(state.revision + 1)
-  const entry: Entry = { revision, servingMs: nowMs, wallMs: 1_700_000_000_000 + nowMs, events: decision.events }
+  const entry: Entry = { revision, servingMs: nowMs, wallMs: WALL_START_MS + nowMs, events: decision.events }
   evolve(state, entry)
   log.push(entry)
   return decision
@@ -69,7 +74,9 @@ export function thaw(frozen: FrozenState): Base {
   return {
     revision: frozen.revision,
     lastSetId: frozen.lastSetId,
+    lastLeaseId: frozen.lastLeaseId,
     servingMs: frozen.servingMs,
+    leases: new Map(frozen.leases.map((lease) => [lease.leaseId, lease])),
     sets: new Map(frozen.sets.map((set) => [set.setId, set])),
     endedSets,
     table: { epoch: 0, pages: frozen.table.pages.map((page) => (page === undefined ? undefined : copyOf(page))) },
@@ -95,7 +102,9 @@ export function contentOf(frozen: FrozenState): object {
   return {
     revision: frozen.revision,
     lastSetId: frozen.lastSetId,
+    lastLeaseId: frozen.lastLeaseId,
     servingMs: frozen.servingMs,
+    leases: [...frozen.leases],
     sets: frozen.sets.map((set) => ({ ...set, ids: [...idsOn(frozen.table, set.ids)], count: set.ids.count })),
     ended: [...endedSetsIn(frozen.endedSets)],
     ids,
@@ -107,7 +116,9 @@ export function canonical(state: State): object {
   const view: FrozenState = {
     revision: state.revision,
     lastSetId: state.lastSetId,
+    lastLeaseId: state.lastLeaseId,
     servingMs: state.servingMs,
+    leases: [...state.leases.values()],
     sets: [...state.sets.values()],
     endedSets: freezeEndedSets(state.endedSets),
     table: state.table,
@@ -116,7 +127,9 @@ export function canonical(state: State): object {
   return {
     ...contentOf(view),
     setsByToken: [...state.setsByToken].sort(([a], [b]) => (a < b ? -1 : 1)),
-    spids: [...state.spids].map(([setId, spids]) => [setId, [...spids].sort(([a], [b]) => a - b)]).sort(bySetId),
+    spids: [...state.spids].map(([setId, spids]) => [setId, [...spids].sort(([a], [b]) => a - b)]).sort(byNumber),
+    setsOfLease: [...state.setsOfLease].map(([leaseId, sets]) => [leaseId, [...sets]]).sort(byNumber),
+    heldIds: [...state.heldIds].map(([leaseId, ids]) => [leaseId, [...ids].sort((a, b) => a - b)]).sort(byNumber),
     // What was reclaimed at one revision ripens at one time, so its order on the list says nothing.
     resting: [...idsOn(state.table, state.resting)].sort((a, b) => a - b),
     available: state.space.available === 0 ? [] : idsOf(state.space.find(capacity, 0, capacity - 1)),
@@ -124,10 +137,12 @@ export function canonical(state: State): object {
     reservedByQuotas: state.reservedByQuotas,
     unreservedUse: state.unreservedUse,
     allocated: state.allocated,
+    freePending: state.freePending,
+    references: state.references,
     privateDataBytes: state.privateDataBytes,
   }
 }
 
-function bySetId([a]: readonly unknown[], [b]: readonly unknown[]): number {
+function byNumber([a]: readonly unknown[], [b]: readonly unknown[]): number {
   return Number(a) - Number(b)
 }

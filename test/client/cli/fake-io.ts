@@ -33,6 +33,7 @@ export function ioasidctl({ env = {}, answer }: World = {}) {
         return makeClient(() => fake.transport, manual.clock, settings)
       },
       interrupted: interrupt.signal,
+      nowMs: () => Date.parse('2026-01-02T03:04:05Z'),
     })
   return { ...fake, ...manual, run, connected, interrupt, out: () => out, err: () => err }
 }

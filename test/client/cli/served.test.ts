@@ -15,7 +15,8 @@ describe('ioasidctl', () => {
         printed += text
       }
       const env = { IOASIDCTL_ENDPOINT: served.address, IOASIDCTL_SET_HANDLE: handle }
-      const code = await main(argv, { out: print, err: print, env, connect, interrupted: new AbortController().signal })
+      const interrupted = new AbortController().signal
+      const code = await main(argv, { out: print, err: print, env, connect, interrupted, nowMs: Date.now })
       // The daemon's sentences are its own affair, and its space id is chance.
       const told = printed.replace(/ --space-id .*/, '').replace(/^(error: \w+):.*/gm, '$1')
       story.push(`$ ioasidctl ${argv.join(' ')}\n${told}[${code}]`)

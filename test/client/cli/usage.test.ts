@@ -55,6 +55,14 @@ const commands = [
   ['list'],
   ['attach'],
   ['detach'],
+  ['acquire'],
+  ['release'],
+  ['lease'],
+  ['lease', 'grant'],
+  ['lease', 'keep-alive'],
+  ['lease', 'revoke'],
+  ['lease', 'get'],
+  ['lease', 'list'],
   ['watch'],
   ['status'],
   ['version'],
@@ -78,11 +86,12 @@ describe('a wrong use', () => {
 })
 
 describe('help', () => {
-  it.each(commands.map((argv) => ({ argv, name: argv.join(' ') })))('of $name has examples', async ({ argv }) => {
+  it.each(commands.map((argv) => ({ argv, name: argv.join(' ') })))('of $name has examples', async ({ argv, name }) => {
     const { code, out, err } = await once({}, ...argv, '--help')
     expect({ code, err }).toEqual({ code: 0, err: '' })
     expect(out).toContain('Usage: ioasidctl')
-    if (argv.length > 1 || argv[0] !== 'set') expect(out).toContain(`Examples:\n  ioasidctl ${argv.join(' ')}`)
+    if (argv.length > 1 || !['set', 'lease'].includes(name))
+      expect(out).toContain(`Examples:\n  ioasidctl ${argv.join(' ')}`)
   })
 
   it('has all commands and all exit codes', async () => {

@@ -1,0 +1,122 @@
+import { type Command, Option } from 'commander'
+import type { Changed, LeaseInfo } from '../index.ts'
+import { duration } from './arguments.ts'
+import { type LeaseOptions, leaseOf, takesLease } from './lease-options.ts'
+import { printAll, printOne, type View } from './output.ts'
+import { type Io, withClient } from './run.ts'
+
+const leaseView: View<LeaseInfo> = {
+  columns: [
+    { head: 'ID', cell: (lease) => lease.leaseId },
+    { head: 'NAME', cell: (lease) => lease.name },
+    { head: 'STATE', cell: (lease) => lease.state },
+    { head: 'TTL_MS', cell: (lease) => lease.ttlMs },
+    { head: 'REMAINING_MS', cell: (lease) => lease.remainingMs },
+    { head: 'ON_EXPIRY', cell: (lease) => lease.onExpiry },
+    { head: 'REFERENCES', cell: (lease) => lease.references },
+    { head: 'SETS', cell: (lease) => lease.sets },
+  ],
+  name: (lease) => String(lease.leaseId),
+}
+
+/** As with a set: here the handle is what was asked for. */
+const grantedView: View<LeaseInfo> = {
+  columns: [
+    { head: 'ID', cell: (lease) => lease.leaseId },
+    { head: 'NAME', cell: (lease) => lease.name },
+    { head: 'TTL_MS', cell: (lease) => lease.ttlMs },
+    { head: 'ON_EXPIRY', cell: (lease) => lease.onExpiry },
+    { head: 'HANDLE', cell: (lease) => lease.leaseHandle },
+  ],
+  name: (lease) => lease.leaseHandle,
+}
+
+const revokedView: View<Changed> = {
+  columns: [{ head: 'REVISION', cell: (changed) => changed.revision }],
+  name: (changed) => String(changed.revision),
+}
+
+export function addLeaseCommands(program: Command, io: Io): void {
+  const lease = program.command('lease').description('Grants, renews, ends and shows leases.')
+  addGrant(lease, io)
+  addKeepAlive(lease, io)
+  addRevoke(lease, io)
+  addGet(lease, io)
+  addList(lease, io)
+}
+
+interface GrantOptions {
+  /** In ms. */
+  readonly ttl: number
+  readonly onExpiry: 'release' | 'hold'
+}
+
+function addGrant(lease: Command, io: Io): void {
+  lease
+    .command('grant')
+    .description('Makes a lease and prints its handle, which is the key to it. It counts from now.')
+    .argument('[name]', 'a name for people', '')
+    .requiredOption('--ttl <duration>', 'how long it lasts from a renewal: 500ms, 5s, 1m', duration)
+    .addOption(
+      new Option('--on-expiry <what>', 'what becomes of its references when it ends by time')
+        .choices(['release', 'hold'])
+        .default('release'),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ioasidctl lease grant kvm --ttl 30s\n  LEASE=$(ioasidctl lease grant --ttl 1m --on-expiry hold -q)',
+    )
+    .action((name: string, { ttl, onExpiry }: GrantOptions, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        const terms = { name, ttlMs: ttl, onExpiry: onExpiry === 'hold' ? 'HOLD' : 'RELEASE' } as const
+        printOne(output, grantedView, (await client.grantLease(terms, call)).lease)
+      }),
+    )
+}
+
+function addKeepAlive(lease: Command, io: Io): void {
+  takesLease(lease.command('keep-alive'))
+    .description('Renews a lease, once, for its whole time; one that is HELD lives again.')
+    .addHelpText('after', '\nExamples:\n  ioasidctl lease keep-alive --lease $LEASE')
+    .action((options: LeaseOptions, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        const { lease: renewed } = await client.keepLeaseAlive({ leaseHandle: leaseOf(io, command, options) }, call)
+        printOne(output, leaseView, renewed)
+      }),
+    )
+}
+
+function addRevoke(lease: Command, io: Io): void {
+  takesLease(lease.command('revoke'))
+    .description('Ends a lease now: drops its references, and deletes its sets with all their ids.')
+    .addHelpText('after', '\nExamples:\n  ioasidctl lease revoke --lease $LEASE')
+    .action((options: LeaseOptions, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        const leaseHandle = leaseOf(io, command, options)
+        printOne(output, revokedView, await client.revokeLease({ leaseHandle }, call))
+      }),
+    )
+}
+
+function addGet(lease: Command, io: Io): void {
+  takesLease(lease.command('get'))
+    .description('Shows a lease, and does not renew it.')
+    .addHelpText('after', '\nExamples:\n  ioasidctl lease get --lease $LEASE -o json')
+    .action((options: LeaseOptions, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        printOne(output, leaseView, await client.getLease({ leaseHandle: leaseOf(io, command, options) }, call))
+      }),
+    )
+}
+
+function addList(lease: Command, io: Io): void {
+  lease
+    .command('list')
+    .description('Lists the leases. HELD: its time ran out, and its references wait to be released.')
+    .addHelpText('after', '\nExamples:\n  ioasidctl lease list\n  ioasidctl lease list -o jsonl')
+    .action((_options: object, command: Command) =>
+      withClient(io, command, ({ client, output, call }) =>
+        printAll(output, leaseView, client.listLeases(undefined, call)),
+      ),
+    )
+}

@@ -1,0 +1,83 @@
+import type { Acquired, Changed, LeaseChanged, Released } from './answers.ts'
+import type { CallOptions } from './call.ts'
+import type {
+  GrantLeaseRequest,
+  Lease,
+  LeaseInfo,
+  LeaseRequest,
+  ListLeasesRequest,
+  OpenLeaseOptions,
+  RevokeLeaseRequest,
+} from './lease-types.ts'
+import type { AcquireRequest, ReleaseRequest } from './requests.ts'
+
+/**
+ * The part of the client that is for holders: leases, and the references that belong to them.
+ *
+ * @example
+ * const holder: LeaseApi = connect()
+ */
+export interface LeaseApi {
+  /**
+   * Makes a lease that keeps itself alive, and says when it is lost. Rejects as grantLease does, and with
+   * LEASE_NOT_FOUND where that took so long that the lease has ended meanwhile.
+   *
+   * @example
+   * await using lease = await client.openLease({ ttlMs: 10_000, name: 'device model' })
+   */
+  readonly openLease: (options: OpenLeaseOptions) => Promise<Lease>
+  /**
+   * Makes a lease, which counts from now; who does not renew it loses it. Reasons: INVALID_FIELD (a `ttlMs` that the
+   * daemon does not allow), TOO_MANY.
+   *
+   * @example
+   * const { lease } = await client.grantLease({ ttlMs: 30_000, name: 'kvm' })
+   */
+  readonly grantLease: (request: GrantLeaseRequest, options?: CallOptions) => Promise<LeaseChanged>
+  /**
+   * Renews a lease for its whole ttlMs; one that is HELD lives again, without its sets. Treat a lease as lost ttlMs
+   * after you sent the last renewal that was answered. Reasons: LEASE_NOT_FOUND.
+   *
+   * @example
+   * await client.keepLeaseAlive({ leaseHandle })
+   */
+  readonly keepLeaseAlive: (request: LeaseRequest, options?: CallOptions) => Promise<LeaseChanged>
+  /**
+   * Ends a lease now, drops its references whatever its onExpiry, and deletes its sets with force. Reasons:
+   * LEASE_NOT_FOUND.
+   *
+   * @example
+   * await client.revokeLease({ leaseHandle })
+   */
+  readonly revokeLease: (request: RevokeLeaseRequest, options?: CallOptions) => Promise<Changed>
+  /**
+   * Shows a lease, also a HELD one, and renews nothing. Reasons: LEASE_NOT_FOUND.
+   *
+   * @example
+   * const { remainingMs, references } = await client.getLease({ leaseHandle })
+   */
+  readonly getLease: (request: LeaseRequest, options?: CallOptions) => Promise<LeaseInfo>
+  /**
+   * Lists the leases by leaseId, HELD ones too, over all pages; the deadline is that of each page. Handles are empty.
+   *
+   * @example
+   * for await (const { leaseId, name, state } of client.listLeases()) console.log(leaseId, name, state)
+   */
+  readonly listLeases: (request?: ListLeasesRequest, options?: CallOptions) => AsyncGenerator<LeaseInfo, void>
+  /**
+   * Takes one reference to an id for a lease, and renews the lease: the id is not handed out again before it is released,
+   * whoever frees it. Reasons: SET_NOT_FOUND, IOASID_NOT_FOUND, LEASE_NOT_FOUND, WRONG_SET, FREE_PENDING, TOO_MANY.
+   *
+   * @example
+   * const { references } = await client.acquire({ token: 'vm-a', ioasid: 7, leaseHandle })
+   */
+  readonly acquire: (request: AcquireRequest, options?: CallOptions) => Promise<Acquired>
+  /**
+   * Drops one reference that the lease acquired; the last one of a pending id reclaims it. Reasons: SET_NOT_FOUND,
+   * IOASID_NOT_FOUND, LEASE_NOT_FOUND, WRONG_SET, NOT_HELD.
+   *
+   * @example
+   * const { reclaimed } = await client.release({ token: 'vm-a', ioasid: 7, leaseHandle })
+   */
+  readonly release: (request: ReleaseRequest, options?: CallOptions) => Promise<Released>
+}
