@@ -1,6 +1,6 @@
 import type { Answer } from '../core/command.ts'
 import { asRevision, type Revision } from '../core/ids.ts'
-import type { Mark, MarkChange } from '../store/store.ts'
+import { type Mark, type MarkChange, StoreError } from '../store/store.ts'
 import type { RequestKey } from './request-digest.ts'
 
 /**
@@ -51,7 +51,7 @@ export function readAnswer(value: Uint8Array): Remembered {
 /** Takes up the answers that a store has kept, given in the order of their keys. */
 export function createAnswers(limits: AnswerLimits): Answers & { restore(mark: Mark): void } {
   const places = new Map<RequestKey, number>()
-  // A queue of all that is kept, the oldest first; `keys[index]` is kept at place `base + index`.
+  // A queue of all that is kept, the oldest first; `queue[index]` is kept at place `base + index`.
   let queue: { readonly key: RequestKey; readonly servingMs: number }[] = []
   let head = 0
   let base = 0
@@ -115,7 +115,9 @@ export function createAnswers(limits: AnswerLimits): Answers & { restore(mark: M
       const place = Number.parseInt(key.slice(MARK_PREFIX.length), 16)
       if (queue.length === 0) base = place
       // Places are given out one after another and let go of from the oldest on, in the same batches as they are written.
-      if (place !== base + queue.length) throw new Error(`an answer is missing before ${key}`)
+      if (place !== base + queue.length) {
+        throw new StoreError('DAMAGED', `the data are damaged: an answer is missing before ${key}; restore a backup`)
+      }
       const kept = parse(value)
       add(kept.key, kept.servingMs)
     },
