@@ -1,23 +1,23 @@
 import type { Answer, Command } from '../core/command.ts'
 import { decide } from '../core/decide.ts'
-import { type Entry, type Event, weigh } from '../core/event.ts'
+import type { Entry, Event } from '../core/event.ts'
 import { evolve } from '../core/evolve.ts'
 import { type Failure, fail, isFailure } from '../core/failure.ts'
 import { asRevision, type LeaseId, type Revision } from '../core/ids.ts'
 import { ripen } from '../core/rest.ts'
 import type { State } from '../core/state.ts'
 import { viewLease } from '../core/view.ts'
-import type { MarkChange, Store } from '../store/store.ts'
+import type { MarkChange } from '../store/store.ts'
 import { type Answers, readAnswer } from './answers.ts'
-import type { Clock, ServingClock } from './clock.ts'
+import type { ServingClock } from './clock.ts'
+import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts'
 import type { LeaseTimes } from './lease-times.ts'
 import { meaningOf, type RequestKey } from './request-digest.ts'
 
 /**
- * The one writer. A command is decided and evolved at once, in the order of arrival, and is ahead of the disk then; what
- * is decided while a batch is being written is the next batch (group commit). Nothing that was decided ahead of the disk
- * leaves before its batch is durable: no answer, no refusal, no read, no event (contract 2.3). There is no undo. An append
- * that fails ends this process's right to serve.
+ * The one writer. A command is decided and evolved at once, in the order of arrival, and is ahead of the disk then; nothing
+ * that was decided ahead of the disk leaves before its batch is durable (group-commit.ts): no answer, no refusal, no read,
+ * no event (contract 2.3).
  */
 export interface Sequencer {
   submit(command: Command, request: Request | undefined): Promise<Outcome>
@@ -51,81 +51,23 @@ export interface Request {
 
 export type Outcome = { readonly answer: Answer; readonly revision: Revision } | Failure
 
-export interface SequencerOptions {
-  readonly store: Store
+export interface SequencerOptions extends GroupCommitOptions {
   readonly state: State
   readonly answers: Answers
   readonly leaseTimes: LeaseTimes
-  readonly clock: Clock
   readonly serving: ServingClock
   /** What is decided but not durable is bounded; above it the answer is OVERLOADED at once. */
   readonly maxUndurableBytes: number
-  /** Called in order with what has become durable, before anybody is answered. */
-  readonly publish: (entries: readonly Entry[]) => void
-  /** Called once when the store failed or the core broke. Nothing is served after it. */
-  readonly onFailure: (cause: unknown) => void
-}
-
-interface OpenBatch {
-  readonly entries: Entry[]
-  readonly marks: MarkChange[]
-  bytes: number
-  /** Resolves to undefined when the batch is durable, to a failure when it will not be known to be. */
-  readonly durable: Promise<Failure | undefined>
-  readonly settle: (failure: Failure | undefined) => void
 }
 
 export function createSequencer(options: SequencerOptions): Sequencer {
-  const { store, state, answers, leaseTimes, clock, serving, maxUndurableBytes, publish, onFailure } = options
-  let open = createBatch()
-  let writing: OpenBatch | undefined
-  let scheduled = false
-  let refusal: Failure | undefined
+  const { store, state, answers, leaseTimes, clock, serving, maxUndurableBytes } = options
+  const batches = createGroupCommit(options)
+  const { keep, schedule, settled, stop } = batches
+  let draining: Failure | undefined
 
-  const hasFailed = () => refusal?.reason === 'STORE_FAILED'
-  const isOverloaded = () => open.bytes + (writing?.bytes ?? 0) > maxUndurableBytes
-
-  /** What must be durable before anything that is decided now may be told. */
-  const settled = (): Promise<Failure | undefined> | undefined => {
-    if (refusal !== undefined && hasFailed()) return Promise.resolve(refusal)
-    if (open.entries.length + open.marks.length > 0) return open.durable
-    return writing?.durable
-  }
-
-  const schedule = () => {
-    if (scheduled || writing !== undefined || hasFailed()) return
-    scheduled = true
-    // Not at once: the calls that arrived together are written together.
-    clock.soon(() => void write())
-  }
-
-  const write = async () => {
-    scheduled = false
-    // The core may break between two batches, or while one is being written: then nothing more is written or told.
-    while (open.entries.length + open.marks.length > 0 && !hasFailed()) {
-      const batch = open
-      writing = batch
-      open = createBatch()
-      try {
-        await store.append(batch)
-        if (hasFailed()) return
-        // Told in this order: who is answered may read the stream and must find the change in it.
-        publish(batch.entries)
-      } catch (cause) {
-        return stop(cause)
-      }
-      batch.settle(undefined)
-    }
-    writing = undefined
-  }
-
-  const stop = (cause: unknown) => {
-    if (hasFailed()) return
-    refusal = storeFailed()
-    writing?.settle(refusal)
-    open.settle(refusal)
-    onFailure(cause)
-  }
+  const refusal = () => batches.failure ?? draining
+  const isOverloaded = () => batches.bytes > maxUndurableBytes
 
   /** The state may be half changed by what throws: nothing that follows from it may be written or told. */
   const orStop = (change: () => void) => {
@@ -146,19 +88,14 @@ export function createSequencer(options: SequencerOptions): Sequencer {
   const commit = (events: readonly Event[], servingMs: number): Revision => {
     const entry: Entry = { revision: asRevision(state.revision + 1), servingMs, wallMs: clock.wallMs(), events }
     orStop(() => evolve(state, entry))
-    open.entries.push(entry)
-    open.bytes += weigh(entry)
+    batches.add(entry)
     for (const change of leaseTimes.follow(entry)) keep(change)
     return entry.revision
   }
 
-  const keep = (change: MarkChange) => {
-    open.marks.push(change)
-    open.bytes += weighMark(change)
-  }
-
   const submit = async (command: Command, request: Request | undefined): Promise<Outcome> => {
-    if (refusal !== undefined) return refusal
+    const refused = refusal()
+    if (refused !== undefined) return refused
     if (isOverloaded()) return overloaded()
     const servingMs = tick()
     const place = request === undefined ? undefined : answers.find(request.key, servingMs)
@@ -196,14 +133,14 @@ export function createSequencer(options: SequencerOptions): Sequencer {
   /** Its holder counts from when it sent what was answered, so the first one's renewal is not enough. It changes nothing. */
   const keepAlive = (leaseId: LeaseId | undefined) => {
     const lease = leaseId === undefined ? undefined : state.leases.get(leaseId)
-    if (refusal !== undefined || lease === undefined || lease.isHeld) return
+    if (refusal() !== undefined || lease === undefined || lease.isHeld) return
     keep(leaseTimes.renew(lease.leaseId, tick()))
     schedule()
   }
 
   const renew = async (leaseId: LeaseId): Promise<Outcome> => {
     const lease = state.leases.get(leaseId)
-    if (refusal !== undefined || lease === undefined || lease.isHeld) {
+    if (refusal() !== undefined || lease === undefined || lease.isHeld) {
       return submit({ kind: 'revive_lease', leaseId }, undefined)
     }
     if (isOverloaded()) return overloaded()
@@ -218,14 +155,15 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     submit,
     renew,
     expireLeases: () => {
-      if (refusal !== undefined) return
+      if (refusal() !== undefined) return
       for (const leaseId of leaseTimes.due(tick())) {
         // Nobody waits for it: who has lost a lease is told by LEASE_NOT_FOUND, and a core that broke has stopped serving.
         submit({ kind: 'expire_lease', leaseId }, undefined).catch(() => undefined)
       }
     },
     read: async (query) => {
-      if (refusal !== undefined) return refusal
+      const refused = refusal()
+      if (refused !== undefined) return refused
       tick()
       const value = query(state)
       return (await settled()) ?? value
@@ -236,10 +174,10 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     },
     forgetAnswers: () => {
       for (const change of answers.forget(tick())) keep(change)
-      if (open.marks.length > 0) schedule()
+      schedule()
     },
     drain: async () => {
-      refusal ??= fail('DRAINING', 'The daemon is shutting down. Try again when it is back.')
+      draining ??= fail('DRAINING', 'The daemon is shutting down. Try again when it is back.')
       await settled()
     },
     stop,
@@ -259,30 +197,6 @@ export function createSequencer(options: SequencerOptions): Sequencer {
 function leaseKeptBy(command: Command, answer: Answer): LeaseId | undefined {
   if (command.kind === 'acquire' || command.kind === 'acquire_by_spid') return command.leaseId
   return answer.kind === 'lease' ? answer.lease.leaseId : undefined
-}
-
-function createBatch(): OpenBatch {
-  const { promise, resolve } = withResolvers<Failure | undefined>()
-  return { entries: [], marks: [], bytes: 0, durable: promise, settle: resolve }
-}
-
-/** About how many bytes it takes; the answer to a large request is as large as its entry. */
-function weighMark({ key, value }: MarkChange): number {
-  return 64 + key.length + (value?.length ?? 0)
-}
-
-/** Promise.withResolvers, which Node has from 22 on. */
-function withResolvers<Value>() {
-  let resolve: (value: Value) => void = () => undefined
-  const promise = new Promise<Value>((resolved) => {
-    resolve = resolved
-  })
-  return { promise, resolve }
-}
-
-export function storeFailed(): Failure {
-  const message = 'The store failed: whether the change was kept is not known. Send it again with the same request_id.'
-  return fail('STORE_FAILED', message)
 }
 
 function overloaded(): Failure {
