@@ -89,12 +89,11 @@ export type Answer =
   | { readonly kind: 'set'; readonly set: SetView }
   /** runs: [first, count], in the order in which the ids were handed out. */
   | { readonly kind: 'allocated'; readonly runs: Runs }
-  /** runs: [first, count], in the order of the request. pending: those of them that are, with their references. */
-  | {
-      readonly kind: 'freed'
-      readonly runs: Runs
-      readonly pending: readonly (readonly [ioasid: number, references: number])[]
-    }
+  /**
+   * References that keep each id pending, in the order of the request; empty when nobody held any. The ids are not named
+   * again: an answer must fit a mark, however many they are and wherever they lie.
+   */
+  | { readonly kind: 'freed'; readonly references: readonly number[] }
   | { readonly kind: 'freed_all'; readonly reclaimed: number; readonly pending: number }
   | { readonly kind: 'acquired'; readonly references: number }
   | { readonly kind: 'found'; readonly view: IoasidView }

@@ -5,7 +5,7 @@ import { idsOn } from './id-list.ts'
 import { NO_SPID, type SetId } from './ids.ts'
 import { drains, findOwnId, findSet, isPendingFree, nameOf } from './lookup.ts'
 import { restingIn } from './rest.ts'
-import { appendBound, appendId, countIds, idsOf, type Runs } from './runs.ts'
+import { appendBound, countIds, idsOf, type Runs } from './runs.ts'
 import { capacityExceeded } from './set-rules.ts'
 import { countReferences, type SetRecord, type State, unreserved } from './state.ts'
 import { planTeardown } from './teardown.ts'
@@ -41,20 +41,19 @@ export function free(state: State, { setId, ioasids, generation }: Of<'free'>): 
   const set = findSet(state, setId)
   if (isFailure(set)) return set
   let stale: Failure | undefined
-  const runs: number[] = []
-  const pending: (readonly [number, number])[] = []
+  const references: number[] = []
   for (const id of ioasids) {
     const record = findOwnId(state, setId, id)
     if (isFailure(record)) return record
     // Whose the ids are is settled for all of them before the state of any is spoken of.
     if (generation !== null && record.generation !== generation) stale ??= staleGeneration(id, record.generation)
-    appendId(runs, id)
-    if (record.references.length > 0) pending.push([id, countReferences(record)])
+    references.push(countReferences(record))
   }
   if (stale !== undefined) return stale
   const teardown = planTeardown(state)
   teardown.free(set, ioasids)
-  return { events: teardown.events(), answer: { kind: 'freed', runs, pending } }
+  const isAnyHeld = references.some((count) => count > 0)
+  return { events: teardown.events(), answer: { kind: 'freed', references: isAnyHeld ? references : [] } }
 }
 
 export function freeAll(state: State, { setId }: Of<'free_all'>): Decision {

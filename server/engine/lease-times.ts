@@ -57,7 +57,8 @@ export function createLeaseTimes(state: State, marks: readonly Mark[], graceMs: 
       }),
     renew,
     remainingMs: (leaseId, servingMs) => Math.max(0, (deadlines.get(leaseId) ?? 0) - servingMs),
-    due: (servingMs) => [...deadlines].filter(([, deadlineMs]) => deadlineMs <= servingMs).map(([leaseId]) => leaseId),
+    // A deadline is in whole milliseconds, the fraction of the moment it counts from left out: so its own passes, too.
+    due: (servingMs) => [...deadlines].filter(([, deadlineMs]) => deadlineMs < servingMs).map(([leaseId]) => leaseId),
     get count() {
       return deadlines.size
     },

@@ -4,7 +4,6 @@ import type { IoasidInfo } from '../../proto/gen/ioasid/v1/IoasidInfo.ts'
 import type { Lease as LeaseMessage } from '../../proto/gen/ioasid/v1/Lease.ts'
 import type { Set as SetMessage } from '../../proto/gen/ioasid/v1/Set.ts'
 import type { AnswerOf } from '../core/command.ts'
-import { forEachId, PLAIN } from '../core/runs.ts'
 import type { HolderView, IoasidView, LeaseView, SetView } from '../core/view.ts'
 
 /** Views and answers to messages. 64-bit numbers travel as decimal strings. */
@@ -77,14 +76,9 @@ export function weighLease({ name }: LeaseView): number {
   return 100 + Buffer.byteLength(name)
 }
 
-export function encodeFreed({ runs, pending }: AnswerOf<'freed'>): FreeResult[] {
-  const references = new Map(pending)
-  const results: FreeResult[] = []
-  forEachId(runs, PLAIN, (ioasid) => {
-    const left = references.get(ioasid)
-    results.push(
-      left === undefined ? { ioasid, state: 'FREE' } : { ioasid, state: 'FREE_PENDING', references: String(left) },
-    )
+export function encodeFreed(ioasids: readonly number[], { references }: AnswerOf<'freed'>): FreeResult[] {
+  return ioasids.map((ioasid, index) => {
+    const left = references[index] ?? 0
+    return left === 0 ? { ioasid, state: 'FREE' } : { ioasid, state: 'FREE_PENDING', references: String(left) }
   })
-  return results
 }

@@ -54,7 +54,9 @@ export function createIoasidChanges(engine: Engine): IoasidChanges {
     },
     free: async (request) => {
       const changed = await change(engine, decodeFree(engine, request), request, 'freed')
-      return isFailure(changed) ? changed : { results: encodeFreed(changed.answer), revision: changed.revision }
+      if (isFailure(changed)) return changed
+      // The same ids as the first time, in the same order: a repeat means what the first request meant.
+      return { results: encodeFreed(request.ioasids, changed.answer), revision: changed.revision }
     },
     attach_spid: async (request) => done(decodeAttachSpid(engine, request), request),
     detach_spid: async (request) => done(decodeDetachSpid(engine, request), request),

@@ -81,8 +81,8 @@ export function free(model: Model, set: ModelSet, { ioasids, generation }: Of<'f
   }
   const stale = found.find((id) => generation !== null && id.generation !== generation)
   if (stale !== undefined) return refuse('STALE_GENERATION', { ioasid: stale.ioasid, generation: stale.generation })
-  const pending = found.filter((id) => id.references.length > 0).map((id) => [id.ioasid, referencesOf(id)])
-  return { answer: { kind: 'freed', ids: [...ioasids], pending }, happened: [...endIds(found), ...settle(model)] }
+  const references = found.some((id) => id.references.length > 0) ? found.map(referencesOf) : []
+  return { answer: { kind: 'freed', references }, happened: [...endIds(found), ...settle(model)] }
 }
 
 type OfOneId = Of<'attach_spid'> | Of<'detach_spid'> | Of<'attach_data'> | Of<'detach_data'>

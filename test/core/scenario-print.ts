@@ -1,4 +1,4 @@
-import type { Answer } from '../../server/core/command.ts'
+import type { Answer, Command } from '../../server/core/command.ts'
 import type { Event, LeaseEvent } from '../../server/core/event.ts'
 import type { Failure } from '../../server/core/failure.ts'
 import { NO_LEASE } from '../../server/core/ids.ts'
@@ -61,7 +61,7 @@ function printAged(runs: Runs): string {
 }
 
 /** What an answer says of references and of what is pending. */
-export function printAnswer(answer: Answer): string[] {
+export function printAnswer(command: Command, answer: Answer): string[] {
   switch (answer.kind) {
     case 'acquired':
       return [`references=${answer.references}`]
@@ -70,7 +70,10 @@ export function printAnswer(answer: Answer): string[] {
     case 'found':
       return [printIoasidView(answer.view)]
     case 'freed':
-      return answer.pending.map(([ioasid, references]) => `${ioasid} FREE_PENDING references=${references}`)
+      return answer.references.flatMap((references, index) => {
+        const ioasid = command.kind === 'free' ? command.ioasids[index] : undefined
+        return references === 0 ? [] : [`${ioasid} FREE_PENDING references=${references}`]
+      })
     case 'freed_all':
       return answer.pending === 0 ? [] : [`reclaimed=${answer.reclaimed} pending=${answer.pending}`]
     case 'set':

@@ -101,13 +101,16 @@ function tellLine(teller: Teller, line: Line): string[] {
 function change(teller: Teller, command: Command): string[] {
   const decision: Decision = submit(teller.running, command)
   if (isFailure(decision)) return refused(teller, decision)
-  if (decision.events.length === 0) return ['nothing changed', ...printAnswer(decision.answer)]
+  if (decision.events.length === 0) return ['nothing changed', ...printAnswer(command, decision.answer)]
   const { revision } = teller.running.state
   for (const event of decision.events) {
     if (event.kind === 'SET_ALLOC') teller.setIds.set(event.set.token, event.set.setId)
     if (event.kind === 'LEASE_GRANT') teller.leaseIds.set(event.terms.name, event.leaseId)
   }
-  return [...decision.events.map((event) => `r${revision} ${printEvent(event)}`), ...printAnswer(decision.answer)]
+  return [
+    ...decision.events.map((event) => `r${revision} ${printEvent(event)}`),
+    ...printAnswer(command, decision.answer),
+  ]
 }
 
 function refused(teller: Teller, failure: Failure): string[] {

@@ -175,7 +175,7 @@ describe('the end of a lease by time, with HOLD', () => {
     expect(await lease(engine, leaseId)).toMatchObject({ state: 'HELD', references: 2, sets: 0 })
     expect(engine.remainingMs(leaseId)).toBe(0)
     const { answer } = await answerOf(engine, command.free(vm, [1, 3]), 'freed')
-    expect(answer.pending).toEqual([[1, 1]])
+    expect(answer.references).toEqual([1, 0])
     expect(await info(engine, 1)).toMatchObject({ state: 'FREE_PENDING', holders: [{ leaseId, count: 1 }] })
     await isSound(engine)
   })

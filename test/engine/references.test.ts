@@ -241,10 +241,22 @@ describe('a request sent again', () => {
     await allocate(engine, setId, 2)
     must(await send(command.acquire(setId, 2, kvm), undefined))
     const freed = must(await send(command.free(setId, [1, 2]), request('f')))
-    expect(freed.answer).toEqual({ kind: 'freed', runs: [1, 2], pending: [[2, 1]] })
+    expect(freed.answer).toEqual({ kind: 'freed', references: [0, 1] })
     must(await send(command.release(setId, 2, kvm), undefined))
     expect(await send(command.free(setId, [1, 2]), request('f'))).toEqual(freed)
     const { engine: again } = await run({ store })
     expect(await again.submit(command.free(setId, [1, 2]), request('f'))).toEqual(freed)
+  })
+
+  it('Free: is kept for as many ids as a request may name, wherever they lie and whoever holds them', async () => {
+    const capacity = 1 << 20
+    const { failures, setId, kvm, send } = await start({ space: { capacity } })
+    const most = 65_536
+    must(await send({ ...command.allocate(setId, 2 * most), min: capacity - 2 * most, max: capacity - 1 }, undefined))
+    const ids = Array.from({ length: most }, (_, index) => capacity - 1 - 2 * index)
+    await Promise.all(ids.map((id) => send(command.acquire(setId, id, kvm), undefined)))
+    const freed = must(await send(command.free(setId, ids), request('f')))
+    expect(await send(command.free(setId, ids), request('f'))).toEqual(freed)
+    expect(failures).toEqual([])
   })
 })
