@@ -194,12 +194,9 @@ function setPending(state: State, setId: SetId, runs: Runs): void {
     if (!fits) throw new Error(`IOASID ${id} cannot be pending`)
     page.pending.add(id)
   })
-  countPending(state, set, countIds(runs, AGED))
-}
-
-function countPending(state: State, set: SetRecord, change: number): void {
-  state.sets.set(set.setId, { ...set, freePending: set.freePending + change })
-  state.freePending += change
+  const count = countIds(runs, AGED)
+  state.sets.set(setId, { ...set, freePending: set.freePending + count })
+  state.freePending += count
 }
 
 function reclaim(state: State, setId: SetId, runs: Runs, revision: Revision, servingMs: number): void {

@@ -78,12 +78,12 @@ export function slotOf(id: number): number {
 
 /** The page of an id, to read; undefined when nothing of it was ever used. */
 export function pageOf(table: FrozenIds, id: number): IdPage | undefined {
-  return table.pages[id >>> PAGE_SHIFT]
+  return table.pages[pageNumber(id)]
 }
 
 /** The page of an id, to write: made or copied if need be. */
 export function ownPageOf(table: IdTable, id: number): IdPage {
-  const number = id >>> PAGE_SHIFT
+  const number = pageNumber(id)
   const page = table.pages[number]
   if (page !== undefined && page.epoch === table.epoch) return page
   const own = page === undefined ? emptyPage(table.epoch) : copyPage(page, table.epoch)

@@ -116,12 +116,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     renew: sequencer.renew,
     remainingMs: (leaseId) => leaseTimes.remainingMs(leaseId, sequencer.servingMs),
     read: sequencer.read,
-    subscribe: async (request) => {
-      const result = await sequencer.read(({ revision }) => {
+    subscribe: (request) =>
+      sequencer.read(({ revision }) => {
         return subscribe(state, { spaceId, revision, compactRevision: upkeep.compactRevision }, request)
-      })
-      return result
-    },
+      }),
     compacted: () => compacted(upkeep.compactRevision),
     status: () =>
       sequencer.read((current) => ({

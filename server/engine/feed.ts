@@ -1,6 +1,7 @@
 import type { Entry } from '../core/event.ts'
 import type { Failure } from '../core/failure.ts'
 import type { Revision, SetId } from '../core/ids.ts'
+import { addTo, removeFrom } from '../core/multimap.ts'
 import { type Store, StoreError } from '../store/store.ts'
 import type { Clock } from './clock.ts'
 import { type Filter, isTellable } from './filter.ts'
@@ -124,16 +125,4 @@ export function createFeed(options: FeedOptions): Feed {
       return everyone.size
     },
   }
-}
-
-function addTo<Key>(index: Map<Key, Set<Member>>, key: Key, member: Member): void {
-  const members = index.get(key)
-  if (members === undefined) index.set(key, new Set([member]))
-  else members.add(member)
-}
-
-function removeFrom<Key>(index: Map<Key, Set<Member>>, key: Key, member: Member): void {
-  const members = index.get(key)
-  members?.delete(member)
-  if (members?.size === 0) index.delete(key)
 }

@@ -140,12 +140,13 @@ function reference(
   return { kind, set, ioasid: asIoasid(request.ioasid), leaseId: decodeLease(context, request.lease_handle) }
 }
 
-/** undefined: it finds, and acquires nothing. */
-export function decodeAcquireBySpid(context: DecodeContext, request: FindBySpidRequest__Output): Command | undefined {
-  const set = decodeSetRef(context, request)
-  const wanted = spid('spid', request.spid)
-  const leaseId = optionalLease(context, request.acquire_for_lease, 'acquire_for_lease')
-  return leaseId === null ? undefined : { kind: 'acquire_by_spid', set, spid: wanted, leaseId }
+/** leaseId null: it finds, and acquires nothing. */
+export function decodeFindBySpid(context: DecodeContext, request: FindBySpidRequest__Output) {
+  return {
+    set: decodeSetRef(context, request),
+    spid: spid('spid', request.spid),
+    leaseId: optionalLease(context, request.acquire_for_lease, 'acquire_for_lease'),
+  }
 }
 
 export function decodeGrantLease({ minTtlMs, maxTtlMs }: LeaseBounds, request: GrantLeaseRequest__Output): Command {

@@ -6,9 +6,8 @@ import type { IoasidView } from '../core/view.ts'
 import type { Engine } from '../engine/engine.ts'
 import { runBatch, type SizedBatch } from './batch.ts'
 import { change } from './change.ts'
-import { decodeAcquireBySpid, decodeFreeAll, decodePresented, decodeRequestId, decodeSetRef } from './decode.ts'
+import { decodeFindBySpid, decodeFreeAll, decodePresented, decodeRequestId, decodeSetRef } from './decode.ts'
 import { encodeIoasid, weighIoasid } from './encode.ts'
-import { spid } from './fields.ts'
 import { createIoasidChanges } from './ioasid-changes.ts'
 import type { Log } from './log.ts'
 import { decodePage, encodePage } from './paging.ts'
@@ -61,10 +60,9 @@ export function createIoasidService(engine: Engine, log: Log): UntypedServiceImp
     }),
 
     FindBySpid: unary(log, 'FindBySpid', async (request) => {
-      const ref = decodeSetRef(engine, request)
-      const wanted = spid('spid', request.spid)
-      const acquiring = decodeAcquireBySpid(engine, request)
-      if (acquiring !== undefined) {
+      const { set: ref, spid: wanted, leaseId } = decodeFindBySpid(engine, request)
+      if (leaseId !== null) {
+        const acquiring = { kind: 'acquire_by_spid', set: ref, spid: wanted, leaseId } as const
         // Looked at in the same step, behind the change: an answer keeps neither private data nor holders.
         const [changed, seen] = await Promise.all([
           change(engine, acquiring, request, 'found'),

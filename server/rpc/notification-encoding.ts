@@ -40,6 +40,7 @@ export function createEventEncoder(maxKeptBytes = KEPT_BYTES): EncodeEvent {
   let older = new Map<TellableEvent, Kept>()
   let newer = new Map<TellableEvent, Kept>()
   let newerBytes = 0
+  const lookUp = (event: TellableEvent) => newer.get(event) ?? older.get(event)
 
   const partAt = (kept: Kept, index: number): Buffer | undefined => {
     while (kept.parts.length <= index && !kept.isWhole) {
@@ -62,11 +63,7 @@ export function createEventEncoder(maxKeptBytes = KEPT_BYTES): EncodeEvent {
 
   function* read(event: TellableEvent, revision: Revision): Generator<Buffer> {
     let index = 0
-    for (
-      let kept = newer.get(event) ?? older.get(event);
-      kept !== undefined;
-      kept = newer.get(event) ?? older.get(event)
-    ) {
+    for (let kept = lookUp(event); kept !== undefined; kept = lookUp(event)) {
       const part = partAt(kept, index)
       if (part === undefined) return
       makeRoom()
@@ -79,7 +76,7 @@ export function createEventEncoder(maxKeptBytes = KEPT_BYTES): EncodeEvent {
   }
 
   return (event, revision) => {
-    const known = newer.get(event) ?? older.get(event)
+    const known = lookUp(event)
     // Not of a large one: its reader would have hold of all of it, for as long as he takes.
     if (known?.isWhole === true && known.parts.length === 1) return known.parts
     if (known === undefined) newer.set(event, { parts: [], source: encodeParts(event, revision), isWhole: false })

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Client, connect, IoasidError } from '../../client/index.ts'
+import { type Client, connect } from '../../client/index.ts'
 import { type Served, serve } from '../support/rpc.ts'
+import { failureOf } from './failure-of.ts'
 
 /** The SDK's part for holders, before the daemon's own services. */
 
@@ -16,15 +17,6 @@ afterEach(async () => {
   await client.close()
   served.stop()
 })
-
-async function failureOf(promise: Promise<unknown>): Promise<IoasidError> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  if (!(error instanceof IoasidError)) throw new Error(`no IoasidError: ${error}`)
-  return error
-}
 
 describe('the SDK and the daemon', () => {
   it('agree on the life of a lease', async () => {
