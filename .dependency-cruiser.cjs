@@ -92,8 +92,14 @@ module.exports = {
     rule(
       'examples-stand-alone',
       'An example imports client/index.ts and nothing else of ours: users copy one file.',
-      { path: '^client/examples/' },
+      { path: '^client/examples/', pathNot: '^client/examples/(run\\.ts$|story/)' },
       allBut('^client/index\\.ts$'),
+    ),
+    rule(
+      'stories-know-the-sdk',
+      'Storytellers import client/index.ts and each other; their actors are programs, not modules.',
+      { path: '^client/examples/(run\\.ts$|story/)' },
+      allBut('^client/index\\.ts$', '^client/examples/story/'),
     ),
 
     rule('tests-are-leaves', 'Only tests import tests.', { pathNot: '^test/' }, { path: '^test/' }),

@@ -1,3 +1,4 @@
+import type { AdminApi } from './admin-api.ts'
 import type { Allocated, BatchResult, Changed, Found, Freed, FreedAll, SetChanged } from './answers.ts'
 import type { CallOptions } from './call.ts'
 import type { LeaseApi } from './lease-api.ts'
@@ -20,7 +21,7 @@ import type {
   SetRef,
 } from './requests.ts'
 import type { SubscribeOptions, Subscription } from './subscription-types.ts'
-import type { DaemonStatus, IoasidInfo, IoasidSet } from './types.ts'
+import type { IoasidInfo, IoasidSet } from './types.ts'
 
 /**
  * The daemon, as functions. A call rejects with IoasidError and nothing else. Changes and reads alike are tried again
@@ -32,7 +33,7 @@ import type { DaemonStatus, IoasidInfo, IoasidSet } from './types.ts'
  * const { ioasids } = await client.allocate({ setHandle: set.setHandle, spids: [101] })
  * await client.close()
  */
-export interface Client extends LeaseApi {
+export interface Client extends LeaseApi, AdminApi {
   /**
    * Makes a set and reserves its quota. Reasons: TOKEN_IN_USE, LEASE_NOT_FOUND, CAPACITY_EXCEEDED, TOO_MANY.
    *
@@ -154,13 +155,6 @@ export interface Client extends LeaseApi {
    * const [allocated] = await client.batch([{ kind: 'allocate', setHandle }, { kind: 'free', setHandle, ioasids: [7] }])
    */
   readonly batch: (items: readonly BatchItem[], options?: CallOptions) => Promise<readonly BatchResult[]>
-  /**
-   * Counts, limits and revisions of the daemon. Reasons: NOT_PERMITTED.
-   *
-   * @example
-   * const { capacity, allocated } = await client.getStatus()
-   */
-  readonly getStatus: (options?: CallOptions) => Promise<DaemonStatus>
   /**
    * What happens to sets and ids, in revision order, with nothing missing and nothing twice, also across restarts of the
    * daemon. See SubscribeOptions and Subscription.

@@ -1,15 +1,15 @@
 import { setMaxListeners } from 'node:events'
+import { adminMethods } from './admin-methods.ts'
 import type { Client } from './api.ts'
 import { type CallContext, deadlineField, makeCall } from './call.ts'
 import { check, wholeNumber } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { toStatus } from './convert.ts'
 import { defaultEndpoint, parseEndpoint } from './endpoint.ts'
 import { invalidField } from './errors.ts'
 import { bindingMethods, lifeMethods } from './ioasid-methods.ts'
 import { openLease } from './lease.ts'
 import { leaseMethods, referenceMethods } from './lease-methods.ts'
-import { adminService } from './methods.ts'
+import { openPasidTable } from './pasid-table.ts'
 import { DEFAULT_RETRY, type RetrySettings } from './retry.ts'
 import { setMethods } from './set-methods.ts'
 import { subscribe } from './subscription.ts'
@@ -85,8 +85,9 @@ export function makeClient(makeTransport: () => Transport, clock: Clock, setting
     ...bindingMethods(call),
     ...referenceMethods(call),
     ...leaseMethods(call),
+    ...adminMethods(call),
     openLease: (options) => openLease(context, options),
-    getStatus: async (options) => toStatus(await call(adminService.GetStatus, {}, options)),
+    openPasidTable: (options) => openPasidTable(context, options),
     subscribe: (options) => subscribe(context, options),
     close,
     [Symbol.asyncDispose]: close,

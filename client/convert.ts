@@ -1,12 +1,13 @@
 import type { FreeResult__Output } from '../proto/gen/ioasid/v1/FreeResult.ts'
 import type { GetStatusResponse__Output } from '../proto/gen/ioasid/v1/GetStatusResponse.ts'
+import type { Hold__Output } from '../proto/gen/ioasid/v1/Hold.ts'
 import type { Holder__Output } from '../proto/gen/ioasid/v1/Holder.ts'
 import type { IoasidInfo__Output } from '../proto/gen/ioasid/v1/IoasidInfo.ts'
 import type { Lease__Output } from '../proto/gen/ioasid/v1/Lease.ts'
 import type { Notification__Output } from '../proto/gen/ioasid/v1/Notification.ts'
 import type { Set__Output } from '../proto/gen/ioasid/v1/Set.ts'
 import { malformed } from './errors.ts'
-import type { LeaseInfo } from './lease-types.ts'
+import type { Hold, LeaseInfo } from './lease-types.ts'
 import type { DaemonStatus, FreeResult, Holder, IoasidInfo, IoasidNotification, IoasidSet } from './types.ts'
 
 /** From the wire to what callers see. What the protocol promises and an answer lacks is an error and no default. */
@@ -82,6 +83,18 @@ export function toLease(wire: Lease__Output | null): LeaseInfo {
     references: Number(lease.references),
     sets: lease.sets,
     state: within(lease.state, ['ALIVE', 'HELD'], 'a lease in state'),
+    hold: lease.hold === null ? undefined : toHold(lease.hold),
+  }
+}
+
+function toHold(wire: Hold__Output): Hold {
+  return {
+    priority: within(wire.priority, ['CPU', 'IOMMU', 'DEVICE'], 'a hold with priority'),
+    tokens: wire.tokens,
+    setIds: wire.set_ids.map(BigInt),
+    all: wire.all,
+    registerRevision: BigInt(wire.register_revision),
+    acknowledgedRevision: BigInt(wire.acknowledged_revision),
   }
 }
 
@@ -111,6 +124,7 @@ export function toStatus(wire: GetStatusResponse__Output): DaemonStatus {
     requestWindowMs: Number(wire.request_window_ms),
     store: wire.store,
     role: within(wire.role, ['LEADER', 'FOLLOWER'], 'a daemon in role'),
+    overruns: Number(wire.overruns),
   }
 }
 

@@ -1,10 +1,17 @@
+import type { AcknowledgeRequest as WireAcknowledge } from '../proto/gen/ioasid/v1/AcknowledgeRequest.ts'
 import type { GrantLeaseRequest as WireGrantLease } from '../proto/gen/ioasid/v1/GrantLeaseRequest.ts'
 import type { ListLeasesRequest as WireListLeases } from '../proto/gen/ioasid/v1/ListLeasesRequest.ts'
 import type { RevokeLeaseRequest as WireRevokeLease } from '../proto/gen/ioasid/v1/RevokeLeaseRequest.ts'
-import { check, given, handle, name, oneOf, requestId, uint32, wholeNumber } from './check.ts'
-import type { GrantLeaseRequest, LeaseRequest, ListLeasesRequest, RevokeLeaseRequest } from './lease-types.ts'
+import { check, given, handle, name, oneOf, requestId, uint32, uint64, wholeNumber } from './check.ts'
+import type {
+  AcknowledgeRequest,
+  GrantLeaseRequest,
+  LeaseRequest,
+  ListLeasesRequest,
+  RevokeLeaseRequest,
+} from './lease-types.ts'
 
-/** From what callers give to the wire, checked: what LeaseService takes. */
+/** From what callers give to the wire, checked: what LeaseService and Acknowledge take. */
 
 /** What is too short or too long is the daemon's to say: it is configured. */
 const ttl = wholeNumber(1, Number.MAX_SAFE_INTEGER)
@@ -34,4 +41,10 @@ export function encodeRevokeLease(request: RevokeLeaseRequest): WireRevokeLease 
 export function encodeListLeases(request: ListLeasesRequest): WireListLeases {
   check(request, ['pageSize'])
   return given('page_size', request.pageSize, uint32)
+}
+
+/** Without a request_id: done twice it is done once. */
+export function encodeAcknowledge(request: AcknowledgeRequest): WireAcknowledge {
+  check(request, ['leaseHandle', 'revision'])
+  return { lease_handle: handle('lease_handle', request.leaseHandle), revision: uint64('revision', request.revision) }
 }

@@ -1,5 +1,6 @@
 /** The SDK of ioasidd. What is not listed here is not public. */
 
+export type { AdminApi, ForceDeleteSetRequest, ForceRevokeLeaseRequest } from './admin-api.ts'
 export type {
   Acquired,
   Allocated,
@@ -18,14 +19,25 @@ export { type ConnectOptions, connect } from './client.ts'
 export { type FieldViolation, IoasidError, type Reason, type StatusName } from './errors.ts'
 export type { LeaseApi } from './lease-api.ts'
 export type {
+  AcknowledgeRequest,
   GrantLeaseRequest,
+  Hold,
   Lease,
   LeaseInfo,
   LeaseRequest,
   ListLeasesRequest,
   OpenLeaseOptions,
+  Priority,
   RevokeLeaseRequest,
 } from './lease-types.ts'
+export type {
+  BindFacts,
+  OpenPasidTableOptions,
+  PasidEntry,
+  PasidTable,
+  TableSet,
+  UnbindFacts,
+} from './pasid-table-types.ts'
 export type {
   AcquireRequest,
   AdjustQuotaRequest,
@@ -49,6 +61,7 @@ export type {
 export type { RetrySettings } from './retry.ts'
 export type {
   Cursor,
+  HoldOptions,
   Interruption,
   SubscribeOptions,
   Subscription,

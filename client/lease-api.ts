@@ -1,6 +1,7 @@
 import type { Acquired, Changed, LeaseChanged, Released } from './answers.ts'
 import type { CallOptions } from './call.ts'
 import type {
+  AcknowledgeRequest,
   GrantLeaseRequest,
   Lease,
   LeaseInfo,
@@ -9,6 +10,7 @@ import type {
   OpenLeaseOptions,
   RevokeLeaseRequest,
 } from './lease-types.ts'
+import type { OpenPasidTableOptions, PasidTable } from './pasid-table-types.ts'
 import type { AcquireRequest, ReleaseRequest } from './requests.ts'
 
 /**
@@ -26,6 +28,15 @@ export interface LeaseApi {
    * await using lease = await client.openLease({ ttlMs: 10_000, name: 'device model' })
    */
   readonly openLease: (options: OpenLeaseOptions) => Promise<Lease>
+  /**
+   * Opens the table of guest to host PASIDs that a consumer with hardware keeps, with a lease of its own. It resolves when
+   * the snapshot is through onBind. Rejects as grantLease and subscribe do, and with ABORTED where a handler fails; then
+   * what was bound was unbound again, and the lease revoked.
+   *
+   * @example
+   * await using table = await client.openPasidTable({ tokens: ['vm-a'], priority: 'CPU', onBind, onUnbind })
+   */
+  readonly openPasidTable: (options: OpenPasidTableOptions) => Promise<PasidTable>
   /**
    * Makes a lease, which counts from now; who does not renew it loses it. Reasons: INVALID_FIELD (a `ttlMs` that the
    * daemon does not allow), TOO_MANY.
@@ -80,4 +91,14 @@ export interface LeaseApi {
    * const { reclaimed } = await client.release({ token: 'vm-a', ioasid: 7, leaseHandle })
    */
   readonly release: (request: ReleaseRequest, options?: CallOptions) => Promise<Released>
+  /**
+   * A holder's word that it has cleaned up for every UNBIND and FREE at or below a revision that its subscription with
+   * `hold` has told it of in whole: the references that are settled by it are dropped, and holders of the next priority
+   * are told. It renews the lease. It may be repeated; a lower revision than before takes nothing back. Reasons:
+   * LEASE_NOT_FOUND, FUTURE_REVISION.
+   *
+   * @example
+   * if (item.kind === 'revision') await client.acknowledge({ leaseHandle, revision: item.revision })
+   */
+  readonly acknowledge: (request: AcknowledgeRequest, options?: CallOptions) => Promise<Changed>
 }

@@ -4,12 +4,18 @@ import type { Acquired, Released } from './answers.ts'
 import type { Call } from './call.ts'
 import { toLease } from './convert.ts'
 import { encodeReference } from './encode.ts'
-import { encodeGrantLease, encodeLease, encodeListLeases, encodeRevokeLease } from './encode-lease.ts'
+import {
+  encodeAcknowledge,
+  encodeGrantLease,
+  encodeLease,
+  encodeListLeases,
+  encodeRevokeLease,
+} from './encode-lease.ts'
 import type { LeaseApi } from './lease-api.ts'
-import { ioasidService, leaseService } from './methods.ts'
+import { ioasidService, leaseService, notificationService } from './methods.ts'
 import { pages } from './pages.ts'
 
-type ReferenceMethods = Pick<LeaseApi, 'acquire' | 'release'>
+type ReferenceMethods = Pick<LeaseApi, 'acquire' | 'release' | 'acknowledge'>
 type LeaseMethods = Pick<LeaseApi, 'grantLease' | 'keepLeaseAlive' | 'revokeLease' | 'getLease' | 'listLeases'>
 
 export function referenceMethods(call: Call): ReferenceMethods {
@@ -19,6 +25,11 @@ export function referenceMethods(call: Call): ReferenceMethods {
 
     release: async (request, options) =>
       toReleased(await call(ioasidService.Release, encodeReference(request), options)),
+
+    acknowledge: async (request, options) => {
+      const { revision } = await call(notificationService.Acknowledge, encodeAcknowledge(request), options)
+      return { revision: BigInt(revision) }
+    },
   }
 }
 

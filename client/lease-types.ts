@@ -5,6 +5,38 @@ import type { Change } from './requests.ts'
 /** Leases: what is asked for, what the daemon tells, and the one that keeps itself alive. */
 
 /**
+ * When a holder is told of a teardown. CPU: at once, for KVM and its like, which stop the guest's submissions. IOMMU:
+ * when the CPU holders have acknowledged it, for those who tear down contexts. DEVICE: when the IOMMU holders have, too.
+ *
+ * @example
+ * const priority: Priority = 'CPU'
+ */
+export type Priority = 'CPU' | 'IOMMU' | 'DEVICE'
+
+/**
+ * A lease's hold: what a subscription with `hold` has registered. From BIND on each id that it matches has one reference
+ * of the lease, until its teardown is acknowledged. It is durable and ends with the lease.
+ *
+ * @example
+ * const { hold } = await client.getLease({ leaseHandle })
+ * if (hold !== undefined) console.log(`${hold.priority}: acknowledged up to ${hold.acknowledgedRevision}`)
+ */
+export interface Hold {
+  /** When it is told of teardowns. */
+  readonly priority: Priority
+  /** The sets that it holds by token. */
+  readonly tokens: readonly string[]
+  /** The sets that it holds by handle, as their public numbers. */
+  readonly setIds: readonly bigint[]
+  /** It holds in every set. */
+  readonly all: boolean
+  /** The revision of the registration. */
+  readonly registerRevision: bigint
+  /** The highest revision acknowledged; 0: none yet. */
+  readonly acknowledgedRevision: bigint
+}
+
+/**
  * A holder's promise to be alive: references, and sets if wanted, belong to it and end with it.
  *
  * @example
@@ -23,12 +55,14 @@ export interface LeaseInfo {
   readonly remainingMs: number
   /** What becomes of its references when it ends by time: they are dropped, or they stay and the lease is HELD. */
   readonly onExpiry: 'RELEASE' | 'HOLD'
-  /** The sum of its references over all ids. */
+  /** The sum of its references over all ids, those of its hold included. */
   readonly references: number
   /** How many sets end with it, draining ones included. */
   readonly sets: number
   /** HELD: its time ran out, and references are left that somebody has to release; a renewal revives it. */
   readonly state: 'ALIVE' | 'HELD'
+  /** Its hold; undefined: none. */
+  readonly hold: Hold | undefined
 }
 
 /** What a lease is granted with. */
@@ -72,6 +106,17 @@ export interface LeaseRequest {
 export interface RevokeLeaseRequest extends LeaseRequest, Change {}
 
 /**
+ * See Client.acknowledge.
+ *
+ * @example
+ * const request: AcknowledgeRequest = { leaseHandle, revision: item.revision }
+ */
+export interface AcknowledgeRequest extends LeaseRequest {
+  /** Cleaned up for everything at or below it: a cursor of the holder's own subscription, and no other. */
+  readonly revision: bigint
+}
+
+/**
  * See Client.listLeases.
  *
  * @example
@@ -108,7 +153,7 @@ export interface OpenLeaseOptions extends LeaseTerms {
  * await work(info.ioasid, { signal: lease.signal })
  */
 export interface Lease {
-  /** The capability, for acquire, release and createSet. */
+  /** The capability, for acquire, release, createSet and a subscription that holds. */
   readonly handle: string
   /** The public number. */
   readonly leaseId: bigint

@@ -15,8 +15,13 @@ import {
 } from './check.ts'
 import { invalidField } from './errors.ts'
 import type { Start } from './resume.ts'
-import type { SubscribeOptions } from './subscription-types.ts'
-import { NOTIFICATION_TYPES } from './types.ts'
+import type { HoldOptions, SubscribeOptions } from './subscription-types.ts'
+import { NOTIFICATION_TYPES, type NotificationType } from './types.ts'
+
+/** Those without which a holder would not know what to clean up. */
+export const HOLD_TYPES = ['BIND', 'UNBIND', 'FREE'] as const satisfies readonly NotificationType[]
+
+export const priorityField = oneOf(['CPU', 'IOMMU', 'DEVICE'])
 
 const DEFAULT_HEARTBEAT_MS = 5_000
 /** On top of three heartbeats: for a process, there or here, that was stopped for a moment. */
@@ -46,6 +51,7 @@ export function planSubscription(options: SubscribeOptions): Plan {
     'types',
     'start',
     'spaceId',
+    'hold',
     'heartbeatMs',
     'onLost',
     'progress',
@@ -62,6 +68,7 @@ export function planSubscription(options: SubscribeOptions): Plan {
     ...given('types', options.types, listOf(0, NOTIFICATION_TYPES.length, oneOf(NOTIFICATION_TYPES))),
     heartbeat_ms: wholeNumber(100, 60_000)('heartbeat_ms', heartbeatMs),
   }
+  const start = toStart(options.start)
   const names = tokens.length + setHandles.length
   if (names > MAX_NAMES) throw invalidField('tokens', `${names} names; at most ${MAX_NAMES} are allowed.`)
   if (names > 0 === all) throw invalidField('all', 'wanted alone, or else tokens or set_handles.')
@@ -71,8 +78,8 @@ export function planSubscription(options: SubscribeOptions): Plan {
     throw invalidField('on_interrupted', `a ${typeof onInterrupted}; a function is wanted.`)
   }
   return {
-    request,
-    start: toStart(options.start),
+    request: options.hold === undefined ? request : { ...request, ...holdFields(options.hold, start, options.types) },
+    start,
     spaceId: name('space_id', options.spaceId ?? ''),
     silenceMs: 3 * heartbeatMs + SILENCE_MARGIN_MS,
     onLost: oneOf(['fail', 'snapshot'])('on_lost', options.onLost ?? 'fail'),
@@ -81,6 +88,20 @@ export function planSubscription(options: SubscribeOptions): Plan {
     signal,
     onInterrupted,
   }
+}
+
+/** What the request of a holder has besides. */
+export function holdFields(hold: HoldOptions, start: Start, types: readonly NotificationType[] = []): WireSubscribe {
+  check(hold, ['leaseHandle', 'priority'])
+  const fields: WireSubscribe = {
+    hold: true,
+    lease_handle: handle('lease_handle', hold.leaseHandle),
+    ...given('priority', hold.priority, priorityField),
+  }
+  if (start.kind === 'now') throw invalidField('start', "'now' would skip teardowns; a hold has another one.")
+  const missing = HOLD_TYPES.filter((type) => !types.includes(type))
+  if (types.length > 0 && missing.length > 0) throw invalidField('types', `a hold wants ${missing.join(', ')} too.`)
+  return fields
 }
 
 /** The request of one stream. */

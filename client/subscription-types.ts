@@ -1,4 +1,5 @@
 import type { IoasidError } from './errors.ts'
+import type { Priority } from './lease-types.ts'
 import type { IoasidNotification, NotificationType } from './types.ts'
 
 /**
@@ -16,7 +17,7 @@ export interface Cursor {
 }
 
 /** What a subscription is of: sets by name, or every set. At most 1,024 names in all, at least one. */
-type Filter =
+export type Filter =
   | {
       /** Sets by token, 1 to 255 bytes, whether they exist yet or not. */
       readonly tokens?: readonly string[] | undefined
@@ -32,21 +33,42 @@ type Filter =
     }
 
 /**
+ * How a subscription holds: each id that its filter matches has one reference of the lease, from BIND on until its
+ * teardown is acknowledged.
+ *
+ * @example
+ * const hold: HoldOptions = { leaseHandle: lease.handle, priority: 'CPU' }
+ */
+export interface HoldOptions {
+  /** The lease that holds, ALIVE. A lease has one hold: with another filter or priority it is HOLD_DIFFERS. */
+  readonly leaseHandle: string
+  /** When it is told of teardowns. Default DEVICE. */
+  readonly priority?: Priority | undefined
+}
+
+/**
  * See Client.subscribe.
  *
  * @example
  * const options: SubscribeOptions = { tokens: ['vm-a'], types: ['BIND', 'UNBIND'], start: 'snapshot' }
  */
 export type SubscribeOptions = Filter & {
-  /** The types of events wanted. Default: every type. */
+  /** The types of events wanted; with `hold` BIND, UNBIND and FREE are among them. Default: every type. */
   readonly types?: readonly NotificationType[] | undefined
   /**
    * Where it begins. 'now': after the revision that is current when the iteration begins. 'snapshot': with the present
    * state, then what comes after it. afterRevision: with everything later than a cursor (0n: everything that is kept).
+   * With `hold` not 'now', which would skip teardowns.
    */
   readonly start: 'now' | 'snapshot' | { readonly afterRevision: bigint }
   /** The history that afterRevision belongs to; another than the daemon's is HISTORY_CHANGED. Default: not checked. */
   readonly spaceId?: string | undefined
+  /**
+   * Hold what is bound until its teardown is acknowledged (Client.acknowledge). The stream renews no lease: openLease
+   * does. When the lease ends it ends with LEASE_NOT_FOUND, when another one takes up the same hold with SUPERSEDED.
+   * Default: only watch.
+   */
+  readonly hold?: HoldOptions | undefined
   /**
    * How often the daemon gives a sign of life, in ms, 100 to 60,000. A stream that is silent for three of them and a
    * second is taken for dead and opened again. Default 5,000.

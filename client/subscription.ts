@@ -30,9 +30,14 @@ interface Run {
 
 /** See Client.subscribe. */
 export function subscribe(context: SubscribeContext, options: SubscribeOptions): Subscription {
+  return follow(context, planSubscription(options))
+}
+
+/** A subscription whose options were checked before. */
+export function follow(context: SubscribeContext, plan: Plan): Subscription {
   const run: Run = {
     context,
-    plan: planSubscription(options),
+    plan,
     stop: new AbortController(),
     cursor: undefined,
     hasBegun: false,

@@ -137,6 +137,8 @@ export interface DaemonStatus {
   readonly store: string
   /** What the daemon is to the space. */
   readonly role: 'LEADER' | 'FOLLOWER'
+  /** Ids that holders were told of before their turn since the daemon started. */
+  readonly overruns: number
 }
 
 interface EventHead<Type extends string> {

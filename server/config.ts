@@ -82,12 +82,7 @@ export const FLAGS = {
   'lease-ttl-min': flag('Leases', duration('1ms', '24h'), '500ms', 'the shortest time that a lease is granted for'),
   'lease-ttl-max': flag('Leases', duration('1s', '8760h'), '24h', 'the longest'),
   'lease-grace': flag('Leases', duration('200ms', '24h'), '5s', 'no lease ends sooner after a start'),
-  'teardown-timeout': flag(
-    'Leases',
-    duration('10ms', '24h'),
-    '5s',
-    'wait for one class of holders; for holders to come',
-  ),
+  'teardown-timeout': flag('Leases', duration('10ms', '24h'), '5s', 'how long a teardown waits for a class of holders'),
 
   'request-window': flag('Requests', duration('1ms', '720h'), '10m', 'how long answers by request_id are kept'),
   'request-limit': flag('Requests', count(1, 100_000_000), '1000000', 'answers by request_id kept at most'),
@@ -95,7 +90,7 @@ export const FLAGS = {
 
   'max-sets': flag('Limits', count(1, 10_000_000), '100000', 'sets'),
   'max-leases': flag('Limits', count(1, 1_000_000), '10000', 'leases'),
-  'max-references': flag('Limits', count(1, 100_000_000), '1000000', 'pairs of an id and a lease that holds it'),
+  'max-references': flag('Limits', count(1, 100_000_000), '4194304', 'pairs of an id and a lease that holds it'),
   'max-subscriptions': flag('Limits', count(1, 1_000_000), '10000', 'subscriptions'),
   'max-private-data': flag('Limits', bytes('0', '64GiB'), '64MiB', 'private data of all ids together'),
   'max-open-snapshots': flag('Limits', count(1, 10_000), '64', 'large snapshots that are read at once'),
@@ -153,6 +148,7 @@ function toConfig(values: Values): Config {
       maxSubscriptions: values['max-subscriptions'],
       maxOpenSnapshots: values['max-open-snapshots'],
       leaseGraceMs: values['lease-grace'],
+      teardownTimeoutMs: values['teardown-timeout'],
       historyRevisions: values.history,
       historyBytes: values['history-bytes'],
       snapshotEvery: values['snapshot-every'],

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { NOTIFICATION_TYPES, type NotificationType } from '../index.ts'
+import { NOTIFICATION_TYPES, type NotificationType, type Priority } from '../index.ts'
 
 /** Reads the text of an argument, or says what is allowed: commander adds which argument it is. */
 
@@ -19,7 +19,8 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 export const id = wholeNumber(0, MAX_UINT32)
 export const spid = wholeNumber(0, MAX_SPID)
 
-export function revision(text: string): bigint {
+/** A revision, or the number of a set or a lease. */
+export function uint64(text: string): bigint {
   const value = WHOLE.test(text) ? BigInt(text) : -1n
   if (value >= 0n && value <= MAX_UINT64) return value
   throw new InvalidArgumentError(`A whole number from 0 to ${MAX_UINT64} is allowed.`)
@@ -55,13 +56,25 @@ export function typeList(text: string): readonly NotificationType[] {
   })
 }
 
+const PRIORITIES: readonly Priority[] = ['CPU', 'IOMMU', 'DEVICE']
+
+export function priority(text: string): Priority {
+  const found = PRIORITIES.find((known) => known === text.toUpperCase())
+  if (found !== undefined) return found
+  throw new InvalidArgumentError(`Of ${PRIORITIES.join(', ')} one is allowed.`)
+}
+
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 const MAX_DURATION_MS = 86_400_000
 
 /** In ms. */
-export function duration(text: string): number {
-  const [, amount, unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
-  const durationMs = Number(amount) * (UNITS_MS[unit] ?? Number.NaN)
-  if (durationMs >= 1 && durationMs <= MAX_DURATION_MS) return durationMs
-  throw new InvalidArgumentError('A time from 1ms to 24h is allowed: 500ms, 5s, 2m, 1h.')
+export const duration = durationFrom(1)
+
+export function durationFrom(minMs: number): (text: string) => number {
+  return (text) => {
+    const [, amount, unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
+    const durationMs = Number(amount) * (UNITS_MS[unit] ?? Number.NaN)
+    if (durationMs >= minMs && durationMs <= MAX_DURATION_MS) return durationMs
+    throw new InvalidArgumentError(`A time from ${minMs}ms to 24h is allowed: 500ms, 5s, 2m, 1h.`)
+  }
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { FreedAll, FreeResult, IoasidInfo } from '../index.ts'
-import { eachId, id, revision, spid, spidList, wholeNumber } from './arguments.ts'
+import { eachId, id, spid, spidList, uint64, wholeNumber } from './arguments.ts'
+import { explainHolders } from './holders.ts'
 import { printAll, printOne, toJson, type View } from './output.ts'
-import { explainPending } from './pending.ts'
 import {
   handleOf,
   type Io,
@@ -90,7 +90,7 @@ function addFree(program: Command, io: Io): void {
     .description('Frees ids of a set, all or none. FREE_PENDING in the answer: holders still clean up.')
     .argument('[ioasids...]', 'the ids', eachId)
     .option('--all', 'every id of the set, instead of those named')
-    .option('--generation <revision>', 'only if it is that of every id named', revision)
+    .option('--generation <revision>', 'only if it is that of every id named', uint64)
     .addHelpText('after', '\nExamples:\n  ioasidctl free 7 8\n  ioasidctl free --all')
     .action((ioasids: readonly number[] | undefined, options: FreeOptions, command: Command) =>
       withClient(io, command, async (session) => {
@@ -137,7 +137,7 @@ function addGet(program: Command, io: Io): void {
         const { output } = session
         const info = await find(session, io, command, ioasid, options)
         printOne(output, infoView, info)
-        if (output.format === 'table') output.write(explainPending(info, io.nowMs()))
+        if (output.format === 'table') output.write(explainHolders(info, io.nowMs()))
       }),
     )
 }

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
-import type { Changed, LeaseInfo } from '../index.ts'
-import { duration } from './arguments.ts'
+import type { Changed, Hold, LeaseInfo } from '../index.ts'
+import { duration, uint64 } from './arguments.ts'
 import { type LeaseOptions, leaseOf, takesLease } from './lease-options.ts'
 import { printAll, printOne, type View } from './output.ts'
-import { type Io, withClient } from './run.ts'
+import { type Io, usage, withClient } from './run.ts'
 
 const leaseView: View<LeaseInfo> = {
   columns: [
@@ -15,8 +15,21 @@ const leaseView: View<LeaseInfo> = {
     { head: 'ON_EXPIRY', cell: (lease) => lease.onExpiry },
     { head: 'REFERENCES', cell: (lease) => lease.references },
     { head: 'SETS', cell: (lease) => lease.sets },
+    { head: 'PRIORITY', cell: ({ hold }) => hold?.priority },
+    { head: 'ACKNOWLEDGED', cell: ({ hold }) => hold?.acknowledgedRevision },
+    { head: 'HOLDS', cell: ({ hold }) => hold && holdsOf(hold) },
   ],
   name: (lease) => String(lease.leaseId),
+}
+
+const MAX_NAMES_SHOWN = 3
+
+/** The sets of a hold by token or number; all of its names are in JSON. */
+function holdsOf({ all, tokens, setIds }: Hold): string {
+  if (all) return 'every set'
+  const names = [...tokens, ...setIds.map((setId) => `#${setId}`)]
+  const more = names.length - MAX_NAMES_SHOWN
+  return `${names.slice(0, MAX_NAMES_SHOWN).join(' ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 /** As with a set: here the handle is what was asked for. */
@@ -89,11 +102,20 @@ function addKeepAlive(lease: Command, io: Io): void {
 function addRevoke(lease: Command, io: Io): void {
   takesLease(lease.command('revoke'))
     .description('Ends a lease now: drops its references, and deletes its sets with all their ids.')
-    .addHelpText('after', '\nExamples:\n  ioasidctl lease revoke --lease $LEASE')
-    .action((options: LeaseOptions, command: Command) =>
+    .option('--lease-id <n>', 'the lease by its number, for an operator without its handle', uint64)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ioasidctl lease revoke --lease $LEASE\n  ioasidctl lease revoke --lease-id 12',
+    )
+    .action((options: LeaseOptions & { leaseId?: bigint }, command: Command) =>
       withClient(io, command, async ({ client, output, call }) => {
-        const leaseHandle = leaseOf(io, command, options)
-        printOne(output, revokedView, await client.revokeLease({ leaseHandle }, call))
+        const { lease: handle, leaseId } = options
+        if (handle !== undefined && leaseId !== undefined) usage(command, 'give --lease or --lease-id, not both.')
+        const revoked =
+          leaseId === undefined
+            ? client.revokeLease({ leaseHandle: leaseOf(io, command, options) }, call)
+            : client.forceRevokeLease({ leaseId }, call)
+        printOne(output, revokedView, await revoked)
       }),
     )
 }

@@ -8,21 +8,40 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   // Once: a second one ends the process by its default.
   process.once(signal, () => interrupted.abort())
 }
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+let isOutputLost = false
+let hasReaderLeft = false
+/** The command ends as if it were interrupted: what it has opened, as a lease that holds, is still to be closed. */
+function noteLoss(error: NodeJS.ErrnoException): void {
   // Whoever reads has seen enough, as `head` has.
-  if (error.code === 'EPIPE') process.exit()
-  // What is lost may be a handle that is never told again.
-  process.stderr.write(`error: the output is lost: ${error.message}\n`)
-  process.exit(EXIT.refused)
-})
+  if (error.code === 'EPIPE') hasReaderLeft = true
+  else if (!isOutputLost) {
+    isOutputLost = true
+    // Also where the command has ended already, and its text was still on its way.
+    process.exitCode = EXIT.refused
+    // What is lost may be a handle that is never told again.
+    process.stderr.write(`error: the output is lost: ${error.message}\n`)
+  }
+  interrupted.abort()
+}
+process.stdout.on('error', noteLoss)
 // Where nobody can be told of an error, its exit code is all there is.
 process.stderr.on('error', () => {})
 
-process.exitCode = await main(process.argv.slice(2), {
+const code = await main(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
+  written: () =>
+    new Promise((resolve, reject) => {
+      process.stdout.write('', (error) => {
+        if (!error) return resolve()
+        noteLoss(error)
+        reject(error)
+      })
+    }),
   err: (text) => process.stderr.write(text),
   env: process.env,
   connect,
   interrupted: interrupted.signal,
   nowMs: Date.now,
 })
+if (isOutputLost) process.exitCode = EXIT.refused
+else process.exitCode = hasReaderLeft && code === EXIT.interrupted ? EXIT.ok : code

@@ -5,6 +5,8 @@ import { type Format, type Output, toJson } from './output.ts'
 /** The world, as the commands see it: a test gives them another one. */
 export interface Io {
   readonly out: (text: string) => void
+  /** Resolves when everything that was given to `out` is written; rejects where it cannot be. */
+  readonly written: () => Promise<void>
   readonly err: (text: string) => void
   readonly env: Readonly<Record<string, string | undefined>>
   readonly connect: (options: ConnectOptions) => Client

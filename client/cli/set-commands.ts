@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { IoasidSet } from '../index.ts'
-import { MAX_UINT32, wholeNumber } from './arguments.ts'
+import { MAX_UINT32, uint64, wholeNumber } from './arguments.ts'
 import { printAll, printOne, type View } from './output.ts'
 import { handleOf, type Io, type SetOptions, setRefOf, takesHandle, takesSet, usage, withClient } from './run.ts'
 
@@ -109,11 +109,20 @@ function addDelete(set: Command, io: Io): void {
   takesHandle(set.command('delete'))
     .description('Ends a set. DRAINING in the answer: holders still clean up some of its ids.')
     .option('--force', 'free its ids too, instead of refusing a set that has any')
-    .addHelpText('after', '\nExamples:\n  ioasidctl set delete --set-handle $HANDLE --force')
-    .action((options: SetOptions & { force?: true }, command: Command) =>
+    .option('--set-id <n>', 'with --force: the set by its number, for an operator', uint64)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ioasidctl set delete --set-handle $HANDLE --force\n  ioasidctl set delete --set-id 5 --force',
+    )
+    .action((options: SetOptions & { force?: true; setId?: bigint }, command: Command) =>
       withClient(io, command, async ({ client, output, call }) => {
-        const setHandle = handleOf(io, command, options)
-        const { set: ended } = await client.deleteSet({ setHandle, force: options.force }, call)
+        const { force, setId, setHandle } = options
+        if (setId !== undefined && setHandle !== undefined) usage(command, 'give --set-handle or --set-id, not both.')
+        if (setId !== undefined && !force) usage(command, '--set-id deletes a set with all its ids: give --force too.')
+        const { set: ended } =
+          setId === undefined
+            ? await client.deleteSet({ setHandle: handleOf(io, command, options), force }, call)
+            : await client.forceDeleteSet({ setId }, call)
         printOne(output, setView, ended)
       }),
     )

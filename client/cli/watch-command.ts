@@ -5,19 +5,19 @@ import {
   IoasidError,
   type IoasidNotification,
   NOTIFICATION_TYPES,
-  type NotificationType,
   type SubscribeOptions,
   type Subscription,
+  type SubscriptionItem,
 } from '../index.ts'
-import { duration, repeated, revision, typeList, wholeNumber } from './arguments.ts'
+import { duration, durationFrom, priority, repeated, typeList, uint64, wholeNumber } from './arguments.ts'
 import { toJson } from './output.ts'
 import { type Io, type Session, usage, withClient } from './run.ts'
+import { checkHoldFlags, type HoldFlags, type Holding, openHold } from './watch-hold.ts'
 
-interface WatchOptions {
+interface WatchOptions extends HoldFlags {
   readonly token?: readonly string[]
   readonly setHandle?: readonly string[]
   readonly all?: true
-  readonly types?: readonly NotificationType[]
   readonly afterRevision?: bigint
   readonly spaceId?: string
   readonly snapshot?: true
@@ -31,10 +31,15 @@ A line per event: revision, type, set, and what it is about. At the end, on
 standard error, where to go on. It survives a restart of the daemon. Exits
 with 4 if --timeout passes before --count events have come.
 
+With --hold it begins with the present state, and nobody else gets an id that
+it has printed as bound before it has printed its UNBIND: that is acknowledged
+when it is written. It holds by a lease of its own, which ends with it.
+
 Examples:
   ioasidctl watch --token vm-a --types BIND,UNBIND
   ioasidctl watch --all --snapshot -o jsonl
-  ioasidctl watch --all --after-revision 12 --count 1 --timeout 5s`
+  ioasidctl watch --all --after-revision 12 --count 1 --timeout 5s
+  ioasidctl watch --token vm-a --hold --priority CPU`
 
 export function addWatchCommand(program: Command, io: Io): void {
   program
@@ -44,7 +49,14 @@ export function addWatchCommand(program: Command, io: Io): void {
     .option('--set-handle <handle>', 'a set by its handle; repeatable (default: $IOASIDCTL_SET_HANDLE)', repeated)
     .option('--all', 'every set')
     .option('--types <list>', `only these, with commas between: ${NOTIFICATION_TYPES.join(', ')}`, typeList)
-    .option('--after-revision <n>', 'begin with what came after this revision (default: now)', revision)
+    .option(
+      '--after-revision <n>',
+      'begin with what came after this revision (default: now; with --hold: --snapshot)',
+      uint64,
+    )
+    .option('--hold', 'keep each id from BIND until its teardown is printed')
+    .option('--priority <who>', 'with --hold: CPU, IOMMU or DEVICE, told in this order (default: DEVICE)', priority)
+    .option('--ttl <duration>', 'with --hold: of its lease: 500ms, 5s, 1m (default: 10s)', durationFrom(100))
     .addOption(new Option('--snapshot', 'begin with the present state').conflicts('afterRevision'))
     .option('--space-id <id>', 'the history that the revision belongs to')
     .option('--count <n>', 'end after this many events', wholeNumber(1, Number.MAX_SAFE_INTEGER))
@@ -55,7 +67,14 @@ export function addWatchCommand(program: Command, io: Io): void {
         const { format } = session.output
         if (format === 'name' && !session.globals.quiet)
           usage(command, '-o name: events have no names; table, json and jsonl are allowed.')
-        await watch(io, session, options, filterOf(io, command, options))
+        checkHoldFlags(command, options)
+        const names = filterOf(io, command, options)
+        const holding = options.hold ? await openHold(io, session, options) : undefined
+        try {
+          await watch(io, session, options, names, holding)
+        } finally {
+          await holding?.end()
+        }
       }),
     )
 }
@@ -72,31 +91,51 @@ function filterOf(io: Io, command: Command, { token = [], setHandle = [], all }:
   return usage(command, 'which sets? Give --token, --set-handle or --all, or set IOASIDCTL_SET_HANDLE.')
 }
 
-async function watch(io: Io, session: Session, options: WatchOptions, names: Names): Promise<void> {
+async function watch(
+  io: Io,
+  session: Session,
+  options: WatchOptions,
+  names: Names,
+  holding: Holding | undefined,
+): Promise<void> {
   const { client, globals } = session
-  const { afterRevision, snapshot, types, spaceId, count, timeout } = options
+  const { types, spaceId, count, timeout } = options
   const isOver = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
+  const signal = AbortSignal.any([io.interrupted, isOver, holding?.signal].flatMap((each) => each ?? []))
   const subscribeOptions: SubscribeOptions = {
     ...names,
     types,
     spaceId,
-    start: snapshot ? 'snapshot' : afterRevision === undefined ? 'now' : { afterRevision },
+    start: startOf(options),
+    hold: holding?.hold,
     connectTimeoutMs: globals.deadline,
     progress: true,
-    signal: isOver === undefined ? io.interrupted : AbortSignal.any([io.interrupted, isOver]),
+    signal,
     onInterrupted: (interruption) => tellInterruption(io, session, seen, interruption),
   }
   const seen: Seen = { printed: 0, cursor: undefined, state: 'waiting' }
   const subscription = client.subscribe(subscribeOptions)
+  const onPrinted = async (item: SubscriptionItem): Promise<void> => {
+    if (holding === undefined) return
+    await io.written()
+    await holding.printed(item, signal)
+  }
   try {
-    await printEvents(io, session, subscription, seen, count ?? Infinity)
+    await printEvents(io, session, subscription, seen, count ?? Infinity, onPrinted)
   } finally {
     if (!globals.quiet && seen.state !== 'waiting') io.err(resumeLine(seen.cursor))
   }
+  if (holding?.signal.aborted) throw holding.signal.reason
   if (isOver?.aborted && count !== undefined && seen.printed < count) {
     const message = `${seen.printed} of ${count} events have come within ${timeout} ms.`
     throw new IoasidError({ code: 'DEADLINE_EXCEEDED', message })
   }
+}
+
+/** What is bound already is held too, and a holder has to know of it. */
+function startOf({ afterRevision, snapshot, hold }: WatchOptions): SubscribeOptions['start'] {
+  if (afterRevision !== undefined) return { afterRevision }
+  return snapshot || hold ? 'snapshot' : 'now'
 }
 
 interface Seen {
@@ -113,6 +152,7 @@ async function printEvents(
   subscription: Subscription,
   seen: Seen,
   count: number,
+  onPrinted: (item: SubscriptionItem) => Promise<void>,
 ): Promise<void> {
   const isTable = output.format === 'table' || output.format === 'name'
   for await (const item of subscription) {
@@ -123,7 +163,10 @@ async function printEvents(
     const wanted = events.slice(0, count - seen.printed)
     for (const event of wanted) output.write(`${isTable ? line(event) : toJson(event)}\n`)
     seen.printed += wanted.length
-    if (wanted.length === events.length) seen.cursor = subscription.cursor
+    if (wanted.length === events.length) {
+      seen.cursor = subscription.cursor
+      await onPrinted(item)
+    }
     if (seen.printed >= count) return
   }
 }

@@ -1,42 +1,50 @@
 /**
- * A KVM-like consumer: node kvm.js ENDPOINT TOKEN
+ * A KVM-like consumer: node kvm.js ENDPOINT TOKEN [TTL_MS]
  *
- * It knows nothing but its VM's token and keeps that VM's guest-to-host PASID table, which ENQCMD is translated by, from
- * the stream alone: it needs no set yet, outlives restarts of the daemon, and never sees another VM's ids.
+ * It knows nothing but its VM's token and keeps the table of guest to host PASIDs that the CPU translates ENQCMD by. It
+ * needs no set yet, outlives restarts of the daemon, and never sees another VM's ids. Each id is held from its BIND on;
+ * it is acknowledged when its entry is cleared and every vCPU has left the guest once, so that none submits with it.
+ *
+ * A line on standard input stands for "all vCPUs have left", its end for the end of the VM.
  */
+import { createInterface } from 'node:readline'
 import { connect } from '../index.ts'
 
-const [endpoint = '', token = ''] = process.argv.slice(2)
+const [endpoint = '', token = '', ttlMs = '10000'] = process.argv.slice(2)
 const client = connect({ endpoint })
-const table = new Map<number, number>()
-
-const show = (change: string) => {
-  const rows = [...table].sort(([a], [b]) => a - b).map(([spid, ioasid]) => `${spid}→${ioasid}`)
-  console.log(`${change.padEnd(22)} table: ${rows.join(' ') || 'empty'}`)
-}
-
+const input = createInterface({ input: process.stdin })
+const vcpus = input[Symbol.asyncIterator]()
+const shutdown = new AbortController()
+input.once('close', () => shutdown.abort())
+const translations = new Map<number, number>()
 let isAway = false
 
-const subscription = client.subscribe({
+const table = await client.openPasidTable({
   tokens: [token],
-  types: ['BIND', 'UNBIND'],
-  start: 'snapshot',
-  heartbeatMs: 500,
-  onLost: 'snapshot',
+  priority: 'CPU',
+  name: `kvm ${token}`,
+  ttlMs: Number(ttlMs),
+  onBind: (spid, ioasid) => {
+    translations.set(spid, ioasid)
+    show(`BIND ${spid}→${ioasid}`)
+  },
+  onUnbind: async (spid, ioasid) => {
+    translations.delete(spid)
+    show(`UNBIND ${spid}→${ioasid}`)
+    await vcpus.next()
+  },
+  signal: shutdown.signal,
   onInterrupted: ({ cursor }) => {
     if (!isAway) console.log(`the daemon is away; will resume after revision ${cursor?.revision ?? 0n}`)
     isAway = true
   },
 })
-for await (const item of subscription) {
+show('ready')
+await table.closed
+await client.close()
+
+function show(change: string): void {
   isAway = false
-  if (item.kind === 'snapshotBegin') table.clear()
-  if (item.kind === 'snapshotEnd') show('ready')
-  if (item.kind !== 'snapshot' && item.kind !== 'revision') continue
-  for (const event of item.notifications) {
-    if (event.type === 'BIND') table.set(event.spid, event.ioasid)
-    else if (event.type === 'UNBIND') table.delete(event.spid)
-    else continue
-    show(`${event.type} ${event.spid}→${event.ioasid}`)
-  }
+  const rows = [...translations].sort(([a], [b]) => a - b).map(([spid, ioasid]) => `${spid}→${ioasid}`)
+  console.log(`${change.padEnd(22)} table: ${rows.join(' ') || 'empty'}`)
 }

@@ -1,4 +1,4 @@
-import type { Event, LeaseTerms } from './event.ts'
+import type { Event, LeaseTerms, Names, Priority } from './event.ts'
 import type { Failure } from './failure.ts'
 import type { Ioasid, LeaseId, SetId, Spid } from './ids.ts'
 import type { Runs } from './runs.ts'
@@ -9,7 +9,7 @@ import type { IoasidView, LeaseView, SetView } from './view.ts'
  * if and only if their commands are equal: the digest of a request_id is made from it. A handle has become the number of
  * its set, NO_SET where it names none, so that "set" is checked in its turn and not earlier.
  */
-export type Command = SetCommand | IoasidCommand | ReferenceCommand | LeaseCommand
+export type Command = SetCommand | IoasidCommand | ReferenceCommand | LeaseCommand | HoldCommand
 
 export type SetCommand =
   | {
@@ -21,6 +21,8 @@ export type SetCommand =
     }
   | { readonly kind: 'adjust_quota'; readonly setId: SetId; readonly quota: number }
   | { readonly kind: 'delete_set'; readonly setId: SetId; readonly force: boolean }
+  /** An operator's, of a set whose handle is lost. */
+  | { readonly kind: 'force_delete_set'; readonly setId: SetId }
 
 export type IoasidCommand =
   | {
@@ -75,8 +77,16 @@ export type LeaseCommand =
   | { readonly kind: 'grant_lease'; readonly terms: LeaseTerms }
   | { readonly kind: 'revive_lease'; readonly leaseId: LeaseId }
   | { readonly kind: 'revoke_lease'; readonly leaseId: LeaseId }
+  /** An operator's, of a lease whose handle is lost. */
+  | { readonly kind: 'force_revoke_lease'; readonly leaseId: LeaseId }
   /** Its time is over: the engine's word, not a caller's. */
   | { readonly kind: 'expire_lease'; readonly leaseId: LeaseId }
+
+export type HoldCommand =
+  /** Whether the sets are known is checked by who opens the subscription: that depends on where it starts. */
+  | { readonly kind: 'register'; readonly leaseId: LeaseId; readonly names: Names; readonly priority: Priority }
+  /** revision: as the caller wrote it, perhaps one that is yet to come. */
+  | { readonly kind: 'acknowledge'; readonly leaseId: LeaseId; readonly revision: number }
 
 /** A set named by its token, or by a handle that was decoded to its number (NO_SET where it names none). */
 export type SetRef = { readonly setId: SetId } | { readonly token: string }

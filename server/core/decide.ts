@@ -1,4 +1,5 @@
 import type { Command, Decision } from './command.ts'
+import { acknowledge, register } from './hold-rules.ts'
 import { allocate, attachData, attachSpid, detachData, detachSpid, free, freeAll } from './ioasid-rules.ts'
 import { expireLease, grantLease, reviveLease, revokeLease } from './lease-rules.ts'
 import { acquire, acquireBySpid, release } from './reference-rules.ts'
@@ -17,6 +18,8 @@ export function decide(state: State, command: Command): Decision {
       return adjustQuota(state, command)
     case 'delete_set':
       return deleteSet(state, command)
+    case 'force_delete_set':
+      return deleteSet(state, { ...command, force: true })
     case 'allocate':
       return allocate(state, command)
     case 'free':
@@ -42,8 +45,13 @@ export function decide(state: State, command: Command): Decision {
     case 'revive_lease':
       return reviveLease(state, command)
     case 'revoke_lease':
+    case 'force_revoke_lease':
       return revokeLease(state, command)
     case 'expire_lease':
       return expireLease(state, command)
+    case 'register':
+      return register(state, command)
+    case 'acknowledge':
+      return acknowledge(state, command)
   }
 }

@@ -59,6 +59,16 @@ export type LeaseEvent =
   | { readonly kind: 'LEASE_REVIVE'; readonly leaseId: LeaseId }
   /** It is gone, and every reference of it. */
   | { readonly kind: 'LEASE_END'; readonly leaseId: LeaseId }
+  /** From here on it holds what its registration matches. */
+  | { readonly kind: 'REGISTER'; readonly leaseId: LeaseId; readonly names: Names; readonly priority: Priority }
+  /** Its holder's word that it has cleaned up after every teardown up to a revision. */
+  | { readonly kind: 'ACKNOWLEDGE'; readonly leaseId: LeaseId; readonly acknowledged: Revision }
+
+/** Sets by token, whether they exist yet or not, and by number: their union. Both ascending, none twice. */
+export type Names = 'all' | { readonly tokens: readonly string[]; readonly setIds: readonly SetId[] }
+
+/** When a holder is told of a teardown. */
+export type Priority = 'CPU' | 'IOMMU' | 'DEVICE'
 
 /** What a lease was granted for. */
 export interface LeaseTerms {
@@ -103,8 +113,14 @@ export function weigh(entry: Entry): number {
   for (const event of entry.events) {
     bytes += 96
     if ('set' in event) bytes += event.set.token.length
+    if (event.kind === 'REGISTER') bytes += weighNames(event.names)
     if ('runs' in event) bytes += event.runs.length * 8
     if (event.kind === 'DATA' && event.data !== null) bytes += event.data.length
   }
   return bytes
+}
+
+function weighNames(names: Names): number {
+  if (names === 'all') return 0
+  return names.tokens.reduce((bytes, token) => bytes + token.length + 3, 8 * names.setIds.length)
 }

@@ -1,28 +1,36 @@
 import type { LeaseTerms } from './event.ts'
+import { endHolds, keepHolds } from './evolve-holds.ts'
 import { mustBeAlive, mustHaveLease, pageOfSet, pageToChange } from './fit.ts'
 import { type IdPage, ownPageOf, type Reference } from './id-pages.ts'
 import type { LeaseId, Revision, SetId } from './ids.ts'
 import { addTo, removeFrom } from './multimap.ts'
-import type { State } from './state.ts'
+import { referencesOf, type State } from './state.ts'
 
 /** What the events of leases and references change: a part of evolve.ts, and called from nowhere else. */
 
 export function addLease(state: State, leaseId: LeaseId, terms: LeaseTerms): void {
   if (leaseId <= state.lastLeaseId) throw new Error(`lease ${leaseId} begins after lease ${state.lastLeaseId}`)
-  state.leases.set(leaseId, { ...terms, leaseId, isHeld: false, references: 0 })
+  state.leases.set(leaseId, { ...terms, leaseId, isHeld: false, references: 0, holding: null })
   state.lastLeaseId = leaseId
 }
 
-export function setHeld(state: State, leaseId: LeaseId, isHeld: boolean): void {
+/** Its references stay, its registration does not. */
+export function holdLease(state: State, leaseId: LeaseId): void {
+  keepHolds(state, leaseId)
+  const lease = mustBeAlive(state, leaseId)
+  if (referencesOf(lease) === 0) throw new Error(`lease ${leaseId} is held for nothing`)
+  state.leases.set(leaseId, { ...lease, isHeld: true })
+}
+
+export function reviveLease(state: State, leaseId: LeaseId): void {
   const lease = mustHaveLease(state, leaseId)
-  const fits = lease.isHeld !== isHeld && lease.references > 0
-  if (!fits) throw new Error(`lease ${leaseId} cannot be ${isHeld ? 'held' : 'revived'}`)
-  state.leases.set(leaseId, { ...lease, isHeld })
+  if (!lease.isHeld) throw new Error(`lease ${leaseId} is revived, which is alive`)
+  state.leases.set(leaseId, { ...lease, isHeld: false })
 }
 
 /** Its sets end by events of their own, in the same revision. */
 export function endLease(state: State, leaseId: LeaseId): void {
-  mustHaveLease(state, leaseId)
+  endHolds(state, leaseId)
   for (const id of state.heldIds.get(leaseId) ?? []) {
     const page = ownPageOf(state.table, id)
     const others = (page.references.get(id) ?? []).filter((reference) => reference.leaseId !== leaseId)

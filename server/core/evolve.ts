@@ -1,26 +1,16 @@
 import { addEndedSet } from './ended-sets.ts'
 import type { Entry, Event, SetName } from './event.ts'
-import { addLease, addReference, dropReference, endLease, setHeld } from './evolve-leases.ts'
-import { mustBeAlive, mustHave, mustServe, pageOfLife, pageOfSet, pageToChange } from './fit.ts'
+import { attachDevice, bind, detachDevice, forgetSpid, unbind } from './evolve-bindings.ts'
+import { acknowledge, awaitFreed, register } from './evolve-holds.ts'
+import { addLease, addReference, dropReference, endLease, holdLease, reviveLease } from './evolve-leases.ts'
+import { mustBeAlive, mustHave, mustServe, pageOfLife, pageOfSet } from './fit.ts'
 import { append, EMPTY_LIST, remove } from './id-list.ts'
-import { type IdPage, ownPageOf, slotOf } from './id-pages.ts'
+import { ownPageOf, slotOf } from './id-pages.ts'
 import { NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo, removeFrom } from './multimap.ts'
 import { startRest } from './rest.ts'
-import {
-  AGED,
-  BOUND,
-  countIds,
-  forEachAged,
-  forEachBound,
-  forEachId,
-  forEachRun,
-  forEachUnbound,
-  PLAIN,
-  type Runs,
-  UNBOUND,
-} from './runs.ts'
-import { findId, isReserved, readId, type SetRecord, type State } from './state.ts'
+import { AGED, countIds, forEachAged, forEachId, forEachRun, PLAIN, type Runs } from './runs.ts'
+import { findId, isReserved, type SetRecord, type State } from './state.ts'
 
 /**
  * The only way in which a state changes: live, at restart and on a follower. It decides nothing and refuses nothing; an
@@ -36,7 +26,8 @@ export function evolve(state: State, entry: Entry): void {
   if (entry.servingMs > state.servingMs) state.servingMs = entry.servingMs
 }
 
-function apply(state: State, event: Event, { revision, servingMs, wallMs }: Entry): void {
+function apply(state: State, event: Event, entry: Entry): void {
+  const { revision, servingMs, wallMs } = entry
   switch (event.kind) {
     case 'SET_ALLOC':
       return addSet(state, event, revision)
@@ -47,18 +38,18 @@ function apply(state: State, event: Event, { revision, servingMs, wallMs }: Entr
     case 'ALLOC':
       return addIds(state, event.set.setId, event.runs, revision)
     case 'BIND':
-      return bind(state, event.set.setId, event.runs, event.device, revision)
+      return bind(state, event, entry)
     case 'UNBIND':
-      return unbind(state, event.set.setId, event.runs, event.pending)
+      return unbind(state, event, revision)
     case 'FREE':
       // Where nothing is pending RECLAIM follows in the same revision.
-      return event.pending ? setPending(state, event.set.setId, event.runs) : undefined
+      return event.pending ? setPending(state, event.set.setId, event.runs, revision) : undefined
     case 'RECLAIM':
       return reclaim(state, event.set.setId, event.runs, revision, servingMs)
     case 'DEVICE_ATTACH':
-      return attachDevice(state, event.set.setId, event.ioasid, event.device)
+      return attachDevice(state, event)
     case 'DEVICE_DETACH':
-      return detachDevice(state, event.set.setId, event.ioasid, event.device)
+      return detachDevice(state, event)
     case 'DATA':
       return setData(state, event.set.setId, event.runs, event.data)
     case 'SET_DRAIN':
@@ -70,11 +61,15 @@ function apply(state: State, event: Event, { revision, servingMs, wallMs }: Entr
     case 'LEASE_GRANT':
       return addLease(state, event.leaseId, event.terms)
     case 'LEASE_HELD':
-      return setHeld(state, event.leaseId, true)
+      return holdLease(state, event.leaseId)
     case 'LEASE_REVIVE':
-      return setHeld(state, event.leaseId, false)
+      return reviveLease(state, event.leaseId)
     case 'LEASE_END':
       return endLease(state, event.leaseId)
+    case 'REGISTER':
+      return register(state, event, revision, wallMs)
+    case 'ACKNOWLEDGE':
+      return acknowledge(state, event.leaseId, event.acknowledged)
   }
 }
 
@@ -146,51 +141,12 @@ function takeFromSpace(state: State, first: number, count: number): void {
   state.space.take(first, count)
 }
 
-function bind(state: State, setId: SetId, runs: Runs, device: string, revision: Revision): void {
+function setPending(state: State, setId: SetId, runs: Runs, revision: Revision): void {
   const set = mustHave(state, setId)
-  const spids = state.spids.get(setId) ?? new Map<number, number>()
-  state.spids.set(setId, spids)
-  forEachBound(runs, (id, spid, generation) => {
-    const page = pageOfLife(state, setId, id, generation)
-    const fits = page.spid[slotOf(id)] === NO_SPID && !page.pending.has(id)
-    if (!fits) throw new Error(`IOASID ${id} is bound, but has a SPID already or is pending`)
-    if (spids.has(spid)) throw new Error(`SPID ${spid} of set ${setId} is bound twice`)
-    page.spid[slotOf(id)] = spid
-    page.bound[slotOf(id)] = revision
-    if (device !== '') page.devices.set(id, [device])
-    spids.set(spid, id)
-  })
-  state.sets.set(setId, { ...set, bound: set.bound + countIds(runs, BOUND) })
-}
-
-/** The SPID of an id that is pending stays: its hardware may still know it, and FindBySpid finds it until RECLAIM. */
-function unbind(state: State, setId: SetId, runs: Runs, isPending: boolean): void {
-  const set = mustHave(state, setId)
-  forEachUnbound(runs, (id, spid, generation, bindRevision) => {
-    const page = pageOfLife(state, setId, id, generation)
-    const isBoundSo = page.spid[slotOf(id)] === spid && page.bound[slotOf(id)] === bindRevision
-    if (!isBoundSo || page.pending.has(id)) {
-      throw new Error(`SPID ${spid}, bound at ${bindRevision}, is not the one that IOASID ${id} has`)
-    }
-    page.devices.delete(id)
-    if (!isPending) forgetSpid(state, setId, page, id)
-  })
-  state.sets.set(setId, { ...set, bound: set.bound - countIds(runs, UNBOUND) })
-}
-
-function forgetSpid(state: State, setId: SetId, page: IdPage, id: number): void {
-  const spids = state.spids.get(setId)
-  spids?.delete(page.spid[slotOf(id)] ?? NO_SPID)
-  if (spids?.size === 0) state.spids.delete(setId)
-  page.spid[slotOf(id)] = NO_SPID
-  page.bound[slotOf(id)] = 0
-}
-
-function setPending(state: State, setId: SetId, runs: Runs): void {
-  const set = mustHave(state, setId)
+  awaitFreed(state, runs, revision)
   forEachAged(runs, (id, generation) => {
     const page = pageOfLife(state, setId, id, generation)
-    const fits = page.references.has(id) && !page.pending.has(id)
+    const fits = (page.references.has(id) || page.holds.has(id)) && !page.pending.has(id)
     if (!fits) throw new Error(`IOASID ${id} cannot be pending`)
     page.pending.add(id)
   })
@@ -205,7 +161,8 @@ function reclaim(state: State, setId: SetId, runs: Runs, revision: Revision, ser
   let wasPending = 0
   forEachAged(runs, (id, generation) => {
     const page = pageOfLife(state, setId, id, generation)
-    if (page.references.has(id)) throw new Error(`IOASID ${id} is reclaimed, but somebody holds it`)
+    if (page.references.has(id) || page.holds.has(id))
+      throw new Error(`IOASID ${id} is reclaimed, but somebody holds it`)
     if (page.pending.delete(id)) {
       wasPending += 1
       if (page.spid[slotOf(id)] !== NO_SPID) forgetSpid(state, setId, page, id)
@@ -233,23 +190,6 @@ function countChange(state: State, set: SetRecord, change: number): void {
   state.sets.set(set.setId, set)
   state.allocated += change
   if (set.quota === 0) state.unreservedUse += change
-}
-
-function attachDevice(state: State, setId: SetId, id: number, device: string): void {
-  const page = pageToChange(state, setId, id)
-  const { spid, devices } = readId(page, id)
-  if (spid === NO_SPID || devices.includes(device)) throw new Error(`IOASID ${id} cannot have one more such device`)
-  page.devices.set(id, [...devices, device])
-}
-
-function detachDevice(state: State, setId: SetId, id: number, device: string): void {
-  const page = pageOfSet(state, setId, id)
-  const { devices } = readId(page, id)
-  const others = devices.filter((other) => other !== device)
-  // The last device goes with UNBIND.
-  const fits = others.length > 0 && others.length < devices.length
-  if (!fits) throw new Error(`IOASID ${id} has no such device to spare`)
-  page.devices.set(id, others)
 }
 
 function setData(state: State, setId: SetId, runs: Runs, data: Uint8Array | null): void {

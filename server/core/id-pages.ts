@@ -1,7 +1,7 @@
 import { type LeaseId, NO_SPID, type Revision } from './ids.ts'
 
 /**
- * What is known of each id, as columns of numbers in pages of 4,096 ids: 36 bytes an id, no garbage, and a copy of the
+ * What is known of each id, as columns of numbers in pages of 4,096 ids: 44 bytes an id, no garbage, and a copy of the
  * whole table costs a copy of the page list. `freeze` hands such a copy to a snapshot and leaves its pages to it; the
  * writer copies a page at its first change after that, so that neither the store's snapshot nor a subscriber's stops it.
  * A page that no id was ever allocated from does not exist.
@@ -13,6 +13,7 @@ import { type LeaseId, NO_SPID, type Revision } from './ids.ts'
  *   since    its generation                   the revision of its RECLAIM; 0: never used
  *   bound    its bind_revision, 0 unbound     the serving time of its RECLAIM, ms
  *   spid     its SPID or NO_SPID              NO_SPID
+ *   boundAt  the wall time of its BIND, ms    0
  *   next     neighbours on its set's list     neighbours on the list of resting ids
  *   prev     (id-list.ts; 0 ends a list)      (0 when it does not rest)
  */
@@ -27,6 +28,7 @@ export interface IdPage {
   readonly since: Float64Array
   readonly bound: Float64Array
   readonly spid: Uint32Array
+  readonly boundAt: Float64Array
   readonly next: Uint32Array
   readonly prev: Uint32Array
   /** By id: the devices that bind it, where they are not just the unnamed one. The lists are replaced, never changed. */
@@ -35,14 +37,26 @@ export interface IdPage {
   readonly data: Map<number, Uint8Array>
   /** By id: who holds references, by lease ascending. The lists are replaced, never changed. */
   readonly references: Map<number, readonly Reference[]>
+  /** By id: the references of holds that must be remembered (holds.ts), by lease ascending. Replaced, never changed. */
+  readonly holds: Map<number, readonly Hold[]>
   /** Ids that are FREE_PENDING: freed, while references are left. They keep their SPID and bind_revision. */
   readonly pending: Set<number>
 }
 
-/** One lease's references to one id. */
+/** One lease's acquired references to one id. */
 export interface Reference {
   readonly leaseId: LeaseId
   readonly count: number
+  /** The first of its present run of references: revision and wall time. */
+  readonly sinceRevision: Revision
+  readonly sinceWallMs: number
+}
+
+/** The reference that one lease's hold has to one id. */
+export interface Hold {
+  readonly leaseId: LeaseId
+  /** The latest teardown of the id that the lease has yet to acknowledge; 0: none, the id is bound. */
+  readonly awaiting: Revision
   /** The first of its present run of references: revision and wall time. */
   readonly sinceRevision: Revision
   readonly sinceWallMs: number
@@ -98,11 +112,13 @@ export function emptyPage(epoch: number): IdPage {
     since: new Float64Array(PAGE_IDS),
     bound: new Float64Array(PAGE_IDS),
     spid: new Uint32Array(PAGE_IDS).fill(NO_SPID),
+    boundAt: new Float64Array(PAGE_IDS),
     next: new Uint32Array(PAGE_IDS),
     prev: new Uint32Array(PAGE_IDS),
     devices: new Map(),
     data: new Map(),
     references: new Map(),
+    holds: new Map(),
     pending: new Set(),
   }
 }
@@ -114,11 +130,13 @@ function copyPage(page: IdPage, epoch: number): IdPage {
     since: page.since.slice(),
     bound: page.bound.slice(),
     spid: page.spid.slice(),
+    boundAt: page.boundAt.slice(),
     next: page.next.slice(),
     prev: page.prev.slice(),
     devices: new Map(page.devices),
     data: new Map(page.data),
     references: new Map(page.references),
+    holds: new Map(page.holds),
     pending: new Set(page.pending),
   }
 }

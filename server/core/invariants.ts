@@ -1,7 +1,8 @@
+import { holdersOf, impliedHolders, isBound } from './holds.ts'
 import { idsOn } from './id-list.ts'
 import { PAGE_IDS, slotOf } from './id-pages.ts'
 import { type LeaseId, NO_LEASE, NO_SPID } from './ids.ts'
-import { findId, isReserved, type State } from './state.ts'
+import { findId, isReserved, referencesOf, type State } from './state.ts'
 
 /**
  * What must hold after every entry, recomputed the slow way: sentences for what does not. For tests, simulations and
@@ -17,6 +18,7 @@ export function violations(state: State): readonly string[] {
   let reservedByQuotas = 0
   let privateDataBytes = 0
   let freePending = 0
+  let boundIds = 0
   for (const set of state.sets.values()) {
     let ids = 0
     let bound = 0
@@ -36,7 +38,7 @@ export function violations(state: State): readonly string[] {
       if (record === undefined) continue
       const { spid, bindRevision, devices, isPending, references } = record
       if (isPending) pending += 1
-      say(isPending && references.length === 0, `IOASID ${id} is pending, and nobody holds it`)
+      say(isPending && references.length + record.holds.length === 0, `IOASID ${id} is pending, and nobody holds it`)
       if (bindRevision === 0) continue
       spids += 1
       if (!isPending) bound += 1
@@ -46,6 +48,7 @@ export function violations(state: State): readonly string[] {
     say(pending !== set.freePending, `set ${set.setId} counts ${set.freePending} pending ids and has ${pending}`)
     say(set.isDraining && (pending === 0 || pending !== ids), `set ${set.setId} drains, but not all of it is pending`)
     freePending += pending
+    boundIds += bound
     say(ids !== set.ids.count, `set ${set.setId} counts ${set.ids.count} ids and has ${ids}`)
     say(bound !== set.bound, `set ${set.setId} counts ${set.bound} bound ids and has ${bound}`)
     say((state.spids.get(set.setId)?.size ?? 0) !== spids, `set ${set.setId} has SPIDs that lead nowhere`)
@@ -91,13 +94,14 @@ export function violations(state: State): readonly string[] {
     `private data are ${privateDataBytes} bytes, not ${state.privateDataBytes}`,
   )
   say(freePending !== state.freePending, `${state.freePending} ids are said to be pending, ${freePending} are`)
+  say(boundIds !== state.bound, `${state.bound} ids are said to be bound, ${boundIds} are`)
   checkLeases(state, say)
   return found
 }
 
 /** References as the ids tell them, against what leases and indices tell. */
 function checkLeases(state: State, say: (wrong: boolean, sentence: string) => void): void {
-  const counts = new Map<LeaseId, number>()
+  const acquired = new Map<LeaseId, number>()
   let pairs = 0
   for (const page of state.table.pages) {
     for (const [id, references] of page?.references ?? []) {
@@ -105,7 +109,7 @@ function checkLeases(state: State, say: (wrong: boolean, sentence: string) => vo
       say(findId(state.table, id) === undefined, `IOASID ${id} is free, but somebody holds it`)
       pairs += references.length
       for (const { leaseId, count } of references) {
-        counts.set(leaseId, (counts.get(leaseId) ?? 0) + count)
+        add(acquired, leaseId, count)
         say(count < 1, `lease ${leaseId} has ${count} references to IOASID ${id}`)
         say(!state.leases.has(leaseId), `IOASID ${id} is held by lease ${leaseId}, which is gone`)
         say(!state.heldIds.get(leaseId)?.has(id), `lease ${leaseId} does not lead to IOASID ${id}`)
@@ -113,11 +117,17 @@ function checkLeases(state: State, say: (wrong: boolean, sentence: string) => vo
     }
   }
   const indexed = [...state.heldIds.values()].reduce((sum, ids) => sum + ids.size, 0)
-  say(pairs !== state.references || pairs !== indexed, `there are ${pairs} references, not ${state.references}`)
-  for (const { leaseId, references, isHeld } of state.leases.values()) {
-    const counted = counts.get(leaseId) ?? 0
-    say(counted !== references, `lease ${leaseId} counts ${references} references and has ${counted}`)
-    say(isHeld && counted === 0, `lease ${leaseId} is held for nothing`)
+  say(pairs !== indexed, `there are ${pairs} acquired references, not ${indexed}`)
+  const held = checkHolds(state, say)
+  for (const count of held.values()) pairs += count
+  say(pairs !== state.references, `there are ${pairs} references, not ${state.references}`)
+  for (const lease of state.leases.values()) {
+    const { leaseId, references, holding } = lease
+    say((acquired.get(leaseId) ?? 0) !== references, `lease ${leaseId} miscounts its ${references} references`)
+    const holds = holding?.references ?? 0
+    say((held.get(leaseId) ?? 0) !== holds, `lease ${leaseId} holds ${held.get(leaseId) ?? 0} ids, not ${holds}`)
+    say(lease.isHeld && referencesOf(lease) === 0, `lease ${leaseId} is held for nothing`)
+    say(lease.isHeld && holding !== null && holding.names !== null, `lease ${leaseId} is held and registered`)
   }
   for (const { setId, leaseId, isDraining } of state.sets.values()) {
     const isOwned = leaseId !== NO_LEASE
@@ -125,4 +135,54 @@ function checkLeases(state: State, say: (wrong: boolean, sentence: string) => vo
     say(isOwned && !isDraining && !lives, `set ${setId} outlives lease ${leaseId}`)
     say(isOwned && !state.setsOfLease.get(leaseId)?.has(setId), `lease ${leaseId} does not lead to set ${setId}`)
   }
+}
+
+/** By lease: how many ids its hold has a reference to. */
+function checkHolds(state: State, say: (wrong: boolean, sentence: string) => void): ReadonlyMap<LeaseId, number> {
+  const held = new Map<LeaseId, number>()
+  const remembered = new Map<LeaseId, number>()
+  for (const set of state.sets.values()) {
+    // By the registrations themselves, not by the index.
+    const holders = [...state.leases.values()].flatMap(({ leaseId, holding }) => {
+      const names = holding?.names ?? null
+      const isNamed = names === 'all' || names?.tokens.includes(set.token) || names?.setIds.includes(set.setId)
+      return isNamed && holding !== null ? [{ leaseId, holding }] : []
+    })
+    const found = holdersOf(state, set).map(({ leaseId }) => leaseId)
+    const wanted = holders.map(({ leaseId }) => leaseId)
+    say(String(found) !== String(wanted), `set ${set.setId} is held by leases ${wanted}, not ${found}`)
+    for (const id of idsOn(state.table, set.ids)) {
+      const record = findId(state.table, id)
+      if (record === undefined) continue
+      for (const { leaseId } of impliedHolders(record, holders)) add(held, leaseId, 1)
+    }
+  }
+  for (const page of state.table.pages) {
+    for (const [id, holds] of page?.holds ?? []) {
+      const record = findId(state.table, id)
+      say(record === undefined, `IOASID ${id} is free, but has a holder`)
+      for (const { leaseId, awaiting, sinceRevision } of holds) {
+        add(held, leaseId, 1)
+        add(remembered, leaseId, 1)
+        const ids = state.holdIds.get(leaseId)
+        const isListed = (awaiting === 0 ? ids?.live : ids?.awaited)?.has(id) === true
+        say(!isListed, `lease ${leaseId} does not lead to IOASID ${id}, which it holds`)
+        say(awaiting === 0 && record !== undefined && !isBound(record), `IOASID ${id} is held for nothing`)
+        say(awaiting !== 0 && awaiting <= sinceRevision, `IOASID ${id} awaits what was before its hold`)
+        say(
+          (state.leases.get(leaseId)?.holding ?? null) === null,
+          `IOASID ${id} is held by lease ${leaseId}, which holds nothing`,
+        )
+      }
+    }
+  }
+  for (const [leaseId, { awaited, live }] of state.holdIds) {
+    const listed = awaited.size + live.size
+    say(listed !== (remembered.get(leaseId) ?? 0) || listed === 0, `lease ${leaseId} lists ${listed} ids that it holds`)
+  }
+  return held
+}
+
+function add(counts: Map<LeaseId, number>, leaseId: LeaseId, count: number): void {
+  counts.set(leaseId, (counts.get(leaseId) ?? 0) + count)
 }

@@ -1,13 +1,15 @@
 import type { Command, Decision } from './command.ts'
 import type { Event } from './event.ts'
 import { type Failure, fail, isFailure } from './failure.ts'
+import { overHolds } from './hold-rules.ts'
+import { countReferences, holdersOf, newHolders } from './holds.ts'
 import { idsOn } from './id-list.ts'
 import { NO_SPID, type SetId } from './ids.ts'
 import { drains, findOwnId, findSet, isPendingFree, nameOf } from './lookup.ts'
 import { restingIn } from './rest.ts'
 import { appendBound, countIds, idsOf, type Runs } from './runs.ts'
 import { capacityExceeded } from './set-rules.ts'
-import { countReferences, type SetRecord, type State, unreserved } from './state.ts'
+import { type SetRecord, type State, unreserved } from './state.ts'
 import { planTeardown } from './teardown.ts'
 
 /** The rules of ids: contract section 4, IoasidService. Checks stand in the contract's order (2.7). */
@@ -23,7 +25,8 @@ export function allocate(state: State, command: Of<'allocate'>): Decision {
   const refusal =
     spidsTaken(state, set.setId, command.spids ?? []) ??
     overQuota(state, set, command.count) ??
-    overPrivateData(state, (command.privateData?.length ?? 0) * command.count)
+    overPrivateData(state, (command.privateData?.length ?? 0) * command.count) ??
+    overHolds(state, holdersOf(state, set).length * (command.spids?.length ?? 0))
   if (refusal !== undefined) return refusal
   const runs = state.space.find(command.count, command.min, command.max)
   const available = countIds(runs)
@@ -40,6 +43,7 @@ export function allocate(state: State, command: Of<'allocate'>): Decision {
 export function free(state: State, { setId, ioasids, generation }: Of<'free'>): Decision {
   const set = findSet(state, setId)
   if (isFailure(set)) return set
+  const holders = holdersOf(state, set)
   let stale: Failure | undefined
   const references: number[] = []
   for (const id of ioasids) {
@@ -47,7 +51,7 @@ export function free(state: State, { setId, ioasids, generation }: Of<'free'>): 
     if (isFailure(record)) return record
     // Whose the ids are is settled for all of them before the state of any is spoken of.
     if (generation !== null && record.generation !== generation) stale ??= staleGeneration(id, record.generation)
-    references.push(countReferences(record))
+    references.push(countReferences(record, holders))
   }
   if (stale !== undefined) return stale
   const teardown = planTeardown(state)
@@ -75,7 +79,8 @@ export function attachSpid(state: State, { setId, ioasid, spid, device }: Of<'at
 
   if (record.spid === NO_SPID) {
     const taken = spidsTaken(state, setId, [spid])
-    if (taken !== undefined) return taken
+    const refusal = taken ?? overHolds(state, newHolders(record, holdersOf(state, set)).length)
+    if (refusal !== undefined) return refusal
     return { events: [{ kind: 'BIND', set: name, runs: [ioasid, 1, spid, record.generation], device }], answer: DONE }
   }
   if (record.spid !== spid) {

@@ -4,7 +4,7 @@ import { fail, isFailure } from './failure.ts'
 import { idsOn } from './id-list.ts'
 import { asLeaseId, type LeaseId, type SetId } from './ids.ts'
 import { findAlive, leaseNotFound } from './lookup.ts'
-import { findId, type LeaseRecord, type SetRecord, type State } from './state.ts'
+import { findId, type LeaseRecord, referencesOf, type SetRecord, type State } from './state.ts'
 import { planTeardown } from './teardown.ts'
 import { viewLease } from './view.ts'
 
@@ -17,7 +17,7 @@ export function grantLease(state: State, { terms }: Of<'grant_lease'>): Decision
   if (state.leases.size >= limit)
     return fail('TOO_MANY', `There are ${limit} leases already.`, { what: 'leases', limit })
   const leaseId = asLeaseId(state.lastLeaseId + 1)
-  const lease: LeaseRecord = { ...terms, leaseId, isHeld: false, references: 0 }
+  const lease: LeaseRecord = { ...terms, leaseId, isHeld: false, references: 0, holding: null }
   return {
     events: [{ kind: 'LEASE_GRANT', leaseId, terms }],
     answer: { kind: 'lease', lease: viewLease(state, lease) },
@@ -33,7 +33,7 @@ export function reviveLease(state: State, { leaseId }: Of<'revive_lease'>): Deci
 }
 
 /** Drops references in any case. */
-export function revokeLease(state: State, { leaseId }: Of<'revoke_lease'>): Decision {
+export function revokeLease(state: State, { leaseId }: Of<'revoke_lease' | 'force_revoke_lease'>): Decision {
   const lease = state.leases.get(leaseId)
   if (lease === undefined) return leaseNotFound()
   return { events: endLease(state, lease, true), answer: { kind: 'done' } }
@@ -43,13 +43,13 @@ export function revokeLease(state: State, { leaseId }: Of<'revoke_lease'>): Deci
 export function expireLease(state: State, { leaseId }: Of<'expire_lease'>): Decision {
   const lease = findAlive(state, leaseId)
   if (isFailure(lease)) return lease
-  const drops = lease.onExpiry === 'RELEASE' || lease.references === 0
+  const drops = lease.onExpiry === 'RELEASE' || referencesOf(lease) === 0
   return { events: endLease(state, lease, drops), answer: { kind: 'done' } }
 }
 
 /** Its sets are deleted with force; its references go too, or stay with a HELD lease. */
 function endLease(state: State, { leaseId }: LeaseRecord, drops: boolean): readonly Event[] {
-  const teardown = planTeardown(state, drops ? { leaseId } : undefined)
+  const teardown = planTeardown(state, drops ? { kind: 'lease', leaseId } : { kind: 'none' })
   const ownSets = state.setsOfLease.get(leaseId) ?? new Set<SetId>()
   for (const set of setsOf(state, ownSets)) {
     teardown.free(set, idsOn(state.table, set.ids))
@@ -71,7 +71,9 @@ function* setsOf(state: State, setIds: Iterable<SetId>): Generator<SetRecord> {
 
 /** Ascending: the index is in the order of acquiring, or after a restart in another, and the decision must not tell them apart. */
 function* idsHeldBy(state: State, leaseId: LeaseId): Generator<{ readonly set: SetRecord; readonly id: number }> {
-  const ids = [...(state.heldIds.get(leaseId) ?? [])].sort((a, b) => a - b)
+  // What a hold has to bound ids needs no look: none of them is pending.
+  const all = new Set([...(state.heldIds.get(leaseId) ?? []), ...(state.holdIds.get(leaseId)?.awaited ?? [])])
+  const ids = [...all].sort((a, b) => a - b)
   for (const id of ids) {
     const record = findId(state.table, id)
     const set = record === undefined ? undefined : state.sets.get(record.setId)

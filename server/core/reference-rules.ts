@@ -1,9 +1,10 @@
 import type { Command, Decision, SetRef } from './command.ts'
 import type { Event } from './event.ts'
 import { type Failure, fail, isFailure } from './failure.ts'
+import { countReferences, holdersOf } from './holds.ts'
 import { asIoasid, type Ioasid, type LeaseId, type Spid } from './ids.ts'
 import { findAlive, findOwnId, isPendingFree, leaseNotFound, nameOf, resolveSet, setNotFound } from './lookup.ts'
-import { countReferences, findId, type IdRecord, type LeaseRecord, type SetRecord, type State } from './state.ts'
+import { findId, type IdRecord, type LeaseRecord, referencesOf, type SetRecord, type State } from './state.ts'
 import { planTeardown } from './teardown.ts'
 import { viewIoasid } from './view.ts'
 
@@ -16,7 +17,7 @@ export function acquire(state: State, { set: ref, ioasid, leaseId }: Of<'acquire
   if (isFailure(found)) return found
   const events = acquiring(state, found, ioasid, leaseId)
   if (isFailure(events)) return events
-  return { events, answer: { kind: 'acquired', references: countReferences(found.record) + 1 } }
+  return { events, answer: { kind: 'acquired', references: countAll(state, found) + 1 } }
 }
 
 export function acquireBySpid(state: State, { set: ref, spid, leaseId }: Of<'acquire_by_spid'>): Decision {
@@ -49,12 +50,12 @@ export function release(state: State, { set: ref, ioasid, leaseId }: Of<'acquire
   if (!record.references.some((reference) => reference.leaseId === leaseId)) {
     return fail('NOT_HELD', `The lease has no reference to IOASID ${ioasid}.`, { ioasid })
   }
-  const teardown = planTeardown(state, { leaseId, ioasid })
+  const teardown = planTeardown(state, { kind: 'acquired', leaseId, ioasid })
   teardown.release(set, ioasid)
   const events: Event[] = [{ kind: 'RELEASE', set: nameOf(set), ioasid, leaseId }]
   // A HELD lease is gone with its last reference.
-  if (lease.isHeld && lease.references === 1) events.push({ kind: 'LEASE_END', leaseId })
-  const references = countReferences(record) - 1
+  if (lease.isHeld && referencesOf(lease) === 1) events.push({ kind: 'LEASE_END', leaseId })
+  const references = countAll(state, found) - 1
   const reclaimed = teardown.reclaimedOf(set.setId) > 0
   return { events: [...events, ...teardown.events()], answer: { kind: 'released', references, reclaimed } }
 }
@@ -77,6 +78,10 @@ function findInSet(state: State, ref: SetRef, ioasid: Ioasid): InSet | Failure {
   if (set === undefined) return setNotFound()
   const record = findOwnId(state, set.setId, ioasid)
   return isFailure(record) ? record : { set, record }
+}
+
+function countAll(state: State, { set, record }: InSet): number {
+  return countReferences(record, holdersOf(state, set))
 }
 
 function acquiring(state: State, { set, record }: InSet, ioasid: Ioasid, leaseId: LeaseId): readonly Event[] | Failure {

@@ -1,4 +1,5 @@
 import { createEndedSets, type EndedSets } from './ended-sets.ts'
+import { indexHolder } from './evolve-holds.ts'
 import { append, EMPTY_LIST } from './id-list.ts'
 import { createIdTable, type IdPage, type IdTable, ownPageOf, PAGE_IDS, pageOf, slotOf } from './id-pages.ts'
 import { createIdSpace, type IdSpace } from './id-space.ts'
@@ -113,17 +114,21 @@ function index(base: Base, config: SpaceConfig): State | Contradiction {
     spids: new Map(),
     setsOfLease: new Map(),
     heldIds: new Map(),
+    holders: { ofAll: new Set(), byToken: new Map(), bySet: new Map() },
+    holdIds: new Map(),
     space: UNTRACKED,
     resting: EMPTY_LIST,
     usable: 0,
     reservedByQuotas: 0,
     unreservedUse: 0,
     allocated: 0,
+    bound: 0,
     freePending: 0,
     privateDataBytes: 0,
     references: 0,
   }
   for (const set of sets.values()) indexSet(state, set)
+  for (const lease of leases.values()) indexLease(state, lease)
   for (const [number, page] of base.table.pages.entries()) {
     if (page === undefined) continue
     const contradiction = indexPage(state, page, number * PAGE_IDS)
@@ -131,6 +136,7 @@ function index(base: Base, config: SpaceConfig): State | Contradiction {
     // A page beyond the capacity stays, too: what rests there rests on when the capacity grows again.
     table.pages[number] = page
   }
+  indexHolds(state)
   return state
 }
 
@@ -140,7 +146,29 @@ function indexSet(state: State, set: SetRecord): void {
   if (set.quota === 0) state.unreservedUse += set.ids.count
   state.allocated += set.ids.count
   state.freePending += set.freePending
+  state.bound += set.bound
   if (set.leaseId !== NO_LEASE) addTo(state.setsOfLease, set.leaseId, set.setId)
+}
+
+function indexLease(state: State, { leaseId, holding }: LeaseRecord): void {
+  if (holding === null) return
+  state.references += holding.references
+  if (holding.names !== null) indexHolder(state, leaseId, holding.names)
+}
+
+/** In the order of the latest teardown, which is what an acknowledgement walks along. */
+function indexHolds(state: State): void {
+  const all: { readonly id: number; readonly leaseId: LeaseId; readonly awaiting: Revision }[] = []
+  for (const page of state.table.pages) {
+    for (const [id, holds] of page?.holds ?? []) for (const hold of holds) all.push({ id, ...hold })
+  }
+  all.sort((a, b) => a.awaiting - b.awaiting || a.id - b.id)
+  for (const { id, leaseId, awaiting } of all) {
+    const ids = state.holdIds.get(leaseId) ?? { awaited: new Set(), live: new Set() }
+    state.holdIds.set(leaseId, ids)
+    if (awaiting === 0) ids.live.add(id)
+    else ids.awaited.add(id)
+  }
 }
 
 function indexPage(state: State, page: IdPage, base: number): Contradiction | undefined {

@@ -1,9 +1,10 @@
 import type { AnswerOf, Command, Decision } from './command.ts'
 import { type Failure, fail, isFailure } from './failure.ts'
+import { countReferences } from './holds.ts'
 import { EMPTY_LIST, idsOn } from './id-list.ts'
 import { asRevision, asSetId, NO_LEASE, type SetId } from './ids.ts'
 import { drains, findAlive, findSet, nameOf } from './lookup.ts'
-import { countReferences, findId, type SetRecord, type State, unreserved } from './state.ts'
+import { findId, type SetRecord, type State, unreserved } from './state.ts'
 import { planTeardown } from './teardown.ts'
 import { type SetView, viewSet } from './view.ts'
 
@@ -46,7 +47,8 @@ function tokenInUse(state: State, token: string, owner: SetId): Failure {
   let references = 0
   for (const id of idsOn(state.table, set.ids)) {
     const record = findId(state.table, id)
-    if (record !== undefined) references += countReferences(record)
+    // All of them are pending, so no registration gives a reference that is not written down.
+    if (record !== undefined) references += countReferences(record, [])
   }
   const message = `A deleted set has this token; it waits for ${references} references to ${set.freePending} ids.`
   return fail('TOKEN_IN_USE', message, { ...facts, free_pending: set.freePending, references })
@@ -72,7 +74,7 @@ export function adjustQuota(state: State, { setId, quota }: Of<'adjust_quota'>):
   }
 }
 
-export function deleteSet(state: State, { setId, force }: Of<'delete_set'>): Decision {
+export function deleteSet(state: State, { setId, force }: Pick<Of<'delete_set'>, 'setId' | 'force'>): Decision {
   const set = findSet(state, setId)
   if (isFailure(set)) return set
   if (set.isDraining) return { events: [], answer: answerSet(viewSet(set)) }

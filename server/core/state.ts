@@ -1,7 +1,16 @@
 import { type EndedSets, type FrozenEndedSets, freezeEndedSets } from './ended-sets.ts'
-import type { LeaseTerms } from './event.ts'
+import type { LeaseTerms, Names, Priority } from './event.ts'
 import type { IdList } from './id-list.ts'
-import { type FrozenIds, freezeIds, type IdPage, type IdTable, pageOf, type Reference, slotOf } from './id-pages.ts'
+import {
+  type FrozenIds,
+  freezeIds,
+  type Hold,
+  type IdPage,
+  type IdTable,
+  pageOf,
+  type Reference,
+  slotOf,
+} from './id-pages.ts'
 import type { IdSpace, Policy } from './id-space.ts'
 import { asRevision, asSetId, type LeaseId, type Revision, type SetId } from './ids.ts'
 
@@ -44,9 +53,25 @@ export interface SetRecord {
 /** A lease. Replaced, never changed. When it ends by time is not here: a renewal is no change of the space. */
 export interface LeaseRecord extends LeaseTerms {
   readonly leaseId: LeaseId
-  /** Its time was over, and its references stay until they are released. */
+  /** Its time was over, and its references stay until they are released or acknowledged. */
   readonly isHeld: boolean
-  /** The sum of its counts. */
+  /** The sum of its counts of acquired references. */
+  readonly references: number
+  /** null: it never held. */
+  readonly holding: Holding | null
+}
+
+/** What a lease holds by a `hold` subscription. */
+export interface Holding {
+  /** null: the registration has ended with the lease's time, and what it took stays. */
+  readonly names: Names | null
+  readonly priority: Priority
+  /** Of the registration: revision and wall time. */
+  readonly sinceRevision: Revision
+  readonly sinceWallMs: number
+  /** The highest teardown acknowledged. */
+  readonly acknowledged: Revision
+  /** How many ids it has a reference to. */
   readonly references: number
 }
 
@@ -71,8 +96,12 @@ export interface State {
   readonly spids: Map<SetId, Map<number, number>>
   /** By lease: the sets that end with it. A lease without one has no entry. */
   readonly setsOfLease: Map<LeaseId, Set<SetId>>
-  /** By lease: the ids that it has references to. A lease without one has no entry. */
+  /** By lease: the ids that it has acquired. A lease without one has no entry. */
   readonly heldIds: Map<LeaseId, Set<number>>
+  /** Whose registrations match a set (holds.ts). */
+  readonly holders: HolderIndex
+  /** By lease: the ids whose references of a hold are remembered. A lease without one has no entry. */
+  readonly holdIds: Map<LeaseId, HoldIds>
   space: IdSpace
   resting: IdList
   /** Ids that configuration leaves to hand out at all. */
@@ -82,10 +111,25 @@ export interface State {
   /** Ids of sets without a quota. */
   unreservedUse: number
   allocated: number
+  /** Ids with a SPID attached, pending ones not counted. */
+  bound: number
   freePending: number
   privateDataBytes: number
-  /** (id, lease) pairs. */
+  /** (id, lease) pairs: those of Acquire and those of holds. */
   references: number
+}
+
+export interface HolderIndex {
+  readonly ofAll: Set<LeaseId>
+  readonly byToken: Map<string, Set<LeaseId>>
+  readonly bySet: Map<SetId, Set<LeaseId>>
+}
+
+export interface HoldIds {
+  /** Ids with a teardown to acknowledge, the one that was torn down least recently first. */
+  readonly awaited: Set<number>
+  /** Ids that are bound and await nothing. */
+  readonly live: Set<number>
 }
 
 export function isReserved(config: SpaceConfig, id: number): boolean {
@@ -130,7 +174,9 @@ export interface IdRecord {
   readonly bindRevision: Revision
   readonly devices: readonly string[]
   readonly data: Uint8Array | undefined
+  readonly boundWallMs: number
   readonly references: readonly Reference[]
+  readonly holds: readonly Hold[]
   readonly isPending: boolean
 }
 
@@ -138,6 +184,7 @@ export interface IdRecord {
 const UNNAMED: readonly string[] = ['']
 const NO_DEVICES: readonly string[] = []
 const NO_REFERENCES: readonly Reference[] = []
+const NO_HOLDS: readonly Hold[] = []
 
 export function readId(page: IdPage, id: number): IdRecord {
   const slot = slotOf(id)
@@ -150,7 +197,9 @@ export function readId(page: IdPage, id: number): IdRecord {
     bindRevision: asRevision(bindRevision),
     devices: page.devices.get(id) ?? (bindRevision === 0 || isPending ? NO_DEVICES : UNNAMED),
     data: page.data.get(id),
+    boundWallMs: page.boundAt[slot] ?? 0,
     references: page.references.get(id) ?? NO_REFERENCES,
+    holds: page.holds.get(id) ?? NO_HOLDS,
     isPending,
   }
 }
@@ -162,7 +211,7 @@ export function findId(table: FrozenIds, id: number): IdRecord | undefined {
   return readId(page, id)
 }
 
-/** The sum of all leases' counts. */
-export function countReferences({ references }: IdRecord): number {
-  return references.reduce((sum, { count }) => sum + count, 0)
+/** All of a lease's references, those of its hold too. */
+export function referencesOf({ references, holding }: LeaseRecord): number {
+  return references + (holding?.references ?? 0)
 }

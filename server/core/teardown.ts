@@ -1,9 +1,9 @@
 import type { Event, SetName } from './event.ts'
-import { type FrozenIds, pageOf, type Reference, slotOf } from './id-pages.ts'
-import { type LeaseId, NO_LEASE, NO_SPID, type SetId } from './ids.ts'
+import { type Holder, holdersOf, isBound } from './holds.ts'
+import type { LeaseId, Revision, SetId } from './ids.ts'
 import { nameOf } from './lookup.ts'
 import { appendAged, appendUnbound } from './runs.ts'
-import type { SetRecord, State } from './state.ts'
+import { findId, type IdRecord, type SetRecord, type State } from './state.ts'
 
 /**
  * The end of ids, of references and of sets, in one revision, as events. A SPID is detached first, whoever asked for the
@@ -25,6 +25,8 @@ export interface Teardown {
 
 interface PerSet {
   readonly set: SetRecord
+  /** Who has a reference to each of its bound ids, and keeps it. */
+  readonly holders: readonly Holder[]
   readonly unbound: number[]
   readonly unboundPending: number[]
   readonly freed: number[]
@@ -34,20 +36,24 @@ interface PerSet {
   ends: boolean
 }
 
-/** References that go with it: all of one lease's, or one of one lease's to one id. */
+/** References that go with it. */
 export type Dropped =
-  | { readonly leaseId: LeaseId; readonly ioasid?: undefined }
-  | { readonly leaseId: LeaseId; readonly ioasid: number }
+  | { readonly kind: 'none' }
+  /** One that a lease acquired. */
+  | { readonly kind: 'acquired'; readonly leaseId: LeaseId; readonly ioasid: number }
+  /** Those of a lease's hold to ids whose latest teardown is at or below a revision. */
+  | { readonly kind: 'settled'; readonly leaseId: LeaseId; readonly acknowledged: Revision }
+  /** All of a lease's. */
+  | { readonly kind: 'lease'; readonly leaseId: LeaseId }
 
-const NOTHING: Dropped = { leaseId: NO_LEASE }
-
-export function planTeardown(state: State, dropped: Dropped = NOTHING): Teardown {
+export function planTeardown(state: State, dropped: Dropped = { kind: 'none' }): Teardown {
   const sets = new Map<SetId, PerSet>()
   const of = (set: SetRecord): PerSet => {
     const known = sets.get(set.setId)
     if (known !== undefined) return known
     const begun: PerSet = {
       set,
+      holders: holdersOf(state, set).filter(({ leaseId }) => dropped.kind !== 'lease' || leaseId !== dropped.leaseId),
       unbound: [],
       unboundPending: [],
       freed: [],
@@ -69,24 +75,21 @@ export function planTeardown(state: State, dropped: Dropped = NOTHING): Teardown
     free: (set, ids) => {
       const plan = of(set)
       for (const id of ids) {
-        const { page, slot } = placeOf(state.table, id)
-        const generation = page.since[slot] ?? 0
-        const stays = isHeld(page.references.get(id), id, dropped)
-        if (!page.pending.has(id)) {
-          const spid = page.spid[slot] ?? NO_SPID
-          const bindRevision = page.bound[slot] ?? 0
-          if (spid !== NO_SPID) {
-            appendUnbound(stays ? plan.unboundPending : plan.unbound, id, spid, generation, bindRevision)
-          }
-          appendAged(stays ? plan.freedPending : plan.freed, id, generation)
+        const record = mustFind(state, id)
+        const { generation, spid, bindRevision, isPending } = record
+        const isHeldBound = isBound(record) && plan.holders.length > 0
+        const stays = isHeldBound || isHeld(record, id, dropped)
+        if (isBound(record)) {
+          appendUnbound(stays ? plan.unboundPending : plan.unbound, id, spid, generation, bindRevision)
         }
+        if (!isPending) appendAged(stays ? plan.freedPending : plan.freed, id, generation)
         if (!stays) reclaim(plan, id, generation)
       }
     },
     release: (set, id) => {
-      const { page, slot } = placeOf(state.table, id)
-      if (!page.pending.has(id) || isHeld(page.references.get(id), id, dropped)) return
-      reclaim(of(set), id, page.since[slot] ?? 0)
+      const record = mustFind(state, id)
+      if (!record.isPending || isHeld(record, id, dropped)) return
+      reclaim(of(set), id, record.generation)
     },
     end: (set) => {
       of(set).ends = true
@@ -117,17 +120,23 @@ function endEvents({ set, ends, reclaimedCount }: PerSet): readonly Event[] {
   return set.isDraining ? [] : [{ kind: 'SET_DRAIN', set: nameOf(set) }]
 }
 
-/** Whether references are left when those that are dropped have gone. */
-function isHeld(references: readonly Reference[] | undefined, id: number, dropped: Dropped): boolean {
-  if (references === undefined) return false
-  return references.some(({ leaseId, count }) => {
-    if (leaseId !== dropped.leaseId) return true
-    return dropped.ioasid !== undefined && (dropped.ioasid !== id || count > 1)
+/** Whether references that are written down are left when those that are dropped have gone. */
+function isHeld({ references, holds }: IdRecord, id: number, dropped: Dropped): boolean {
+  if (dropped.kind === 'none') return references.length + holds.length > 0
+  const isOwn = (leaseId: LeaseId) => leaseId === dropped.leaseId
+  const isAcquired = references.some(({ leaseId, count }) => {
+    const isLast = dropped.kind === 'lease' || (dropped.kind === 'acquired' && dropped.ioasid === id && count === 1)
+    return !(isOwn(leaseId) && isLast)
+  })
+  if (isAcquired) return true
+  return holds.some(({ leaseId, awaiting }) => {
+    const isSettled = dropped.kind === 'lease' || (dropped.kind === 'settled' && awaiting <= dropped.acknowledged)
+    return !(isOwn(leaseId) && isSettled)
   })
 }
 
-function placeOf(table: FrozenIds, id: number) {
-  const page = pageOf(table, id)
-  if (page === undefined) throw new Error(`IOASID ${id} is to end but was never allocated`)
-  return { page, slot: slotOf(id) }
+function mustFind(state: State, id: number): IdRecord {
+  const record = findId(state.table, id)
+  if (record === undefined) throw new Error(`IOASID ${id} is to end but was never allocated`)
+  return record
 }

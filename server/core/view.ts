@@ -1,5 +1,6 @@
-import type { LeaseTerms } from './event.ts'
-import type { Reference } from './id-pages.ts'
+import type { LeaseTerms, Names, Priority } from './event.ts'
+import { countReferences, type Holder, holdersOf, impliedHold, impliedHolders, isBound } from './holds.ts'
+import type { Hold, Reference } from './id-pages.ts'
 import {
   asIoasid,
   asSpid,
@@ -11,7 +12,7 @@ import {
   type SetId,
   type Spid,
 } from './ids.ts'
-import { countReferences, type IdRecord, type LeaseRecord, type SetRecord, type State } from './state.ts'
+import { type IdRecord, type LeaseRecord, referencesOf, type SetRecord, type State } from './state.ts'
 
 /** What is shown of a set: contract section 4, `Set`, without the handle, which only the edge can compute. */
 export interface SetView {
@@ -51,27 +52,55 @@ export interface IoasidView {
 
 export interface HolderView extends Reference {
   readonly name: string
+  /** The latest teardown that its hold has yet to acknowledge. */
+  readonly awaiting: Revision | undefined
 }
 
 export function viewIoasid(state: State, id: number, record: IdRecord): IoasidView {
-  const isBound = record.spid !== NO_SPID
-  const references = countReferences(record)
+  const hasSpid = record.spid !== NO_SPID
+  const set = state.sets.get(record.setId)
+  const holders = set === undefined ? [] : holdersOf(state, set)
+  const references = countReferences(record, holders)
   return {
     ioasid: asIoasid(id),
     setId: record.setId,
-    token: state.sets.get(record.setId)?.token ?? '',
-    spid: isBound ? asSpid(record.spid) : undefined,
-    state: record.isPending ? 'FREE_PENDING' : isBound || references > 0 ? 'ACTIVE' : 'IDLE',
+    token: set?.token ?? '',
+    spid: hasSpid ? asSpid(record.spid) : undefined,
+    state: record.isPending ? 'FREE_PENDING' : hasSpid || references > 0 ? 'ACTIVE' : 'IDLE',
     references,
     generation: record.generation,
-    bindRevision: isBound ? record.bindRevision : undefined,
+    bindRevision: hasSpid ? record.bindRevision : undefined,
     devices: record.devices,
     privateData: record.data,
-    holders: record.references.map((reference) => ({
-      ...reference,
-      name: state.leases.get(reference.leaseId)?.name ?? '',
-    })),
+    holders: viewHolders(state, record, holders),
   }
+}
+
+/** By lease ascending: what it acquired and what its hold has, together. */
+function viewHolders(state: State, record: IdRecord, holders: readonly Holder[]): readonly HolderView[] {
+  const implied = impliedHolders(record, holders).map((holder) => impliedHold(holder, record))
+  const views = new Map<LeaseId, HolderView>()
+  for (const hold of [...record.holds, ...implied]) {
+    const awaiting = isBound(record) ? undefined : hold.awaiting
+    views.set(hold.leaseId, { ...reference(hold), name: nameOf(state, hold.leaseId), awaiting })
+  }
+  for (const acquired of record.references) {
+    const hold = views.get(acquired.leaseId)
+    const first = hold !== undefined && hold.sinceRevision < acquired.sinceRevision ? hold : acquired
+    const { sinceRevision, sinceWallMs } = first
+    const count = acquired.count + (hold?.count ?? 0)
+    const own = { name: nameOf(state, acquired.leaseId), awaiting: hold?.awaiting }
+    views.set(acquired.leaseId, { leaseId: acquired.leaseId, count, sinceRevision, sinceWallMs, ...own })
+  }
+  return [...views.values()].sort((a, b) => a.leaseId - b.leaseId)
+}
+
+function reference({ leaseId, sinceRevision, sinceWallMs }: Hold): Reference {
+  return { leaseId, count: 1, sinceRevision, sinceWallMs }
+}
+
+function nameOf(state: State, leaseId: LeaseId): string {
+  return state.leases.get(leaseId)?.name ?? ''
 }
 
 /** What is shown of a lease: contract section 4, `Lease`, without the handle and what remains of its time. */
@@ -80,10 +109,26 @@ export interface LeaseView extends LeaseTerms {
   readonly references: number
   readonly sets: number
   readonly state: 'ALIVE' | 'HELD'
+  readonly hold: HoldView | undefined
+}
+
+/** What is shown of a registration: contract section 4, `Hold`. */
+export interface HoldView {
+  readonly names: Names
+  readonly priority: Priority
+  readonly registerRevision: Revision
+  readonly acknowledged: Revision
 }
 
 export function viewLease(state: State, lease: LeaseRecord): LeaseView {
-  const { leaseId, name, ttlMs, onExpiry, references, isHeld } = lease
+  const { leaseId, name, ttlMs, onExpiry, isHeld } = lease
+  const references = referencesOf(lease)
   const sets = state.setsOfLease.get(leaseId)?.size ?? 0
-  return { leaseId, name, ttlMs, onExpiry, references, sets, state: isHeld ? 'HELD' : 'ALIVE' }
+  return { leaseId, name, ttlMs, onExpiry, references, sets, state: isHeld ? 'HELD' : 'ALIVE', hold: viewHold(lease) }
+}
+
+function viewHold({ holding }: LeaseRecord): HoldView | undefined {
+  if (holding === null || holding.names === null) return undefined
+  const { names, priority, sinceRevision, acknowledged } = holding
+  return { names, priority, registerRevision: sinceRevision, acknowledged }
 }

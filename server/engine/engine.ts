@@ -10,11 +10,13 @@ import { type Clock, createServingClock } from './clock.ts'
 import { createFeed } from './feed.ts'
 import { storeFailed } from './group-commit.ts'
 import { createHandles, type Handles } from './handles.ts'
+import { createHoldStreams } from './hold-streams.ts'
 import { createLeaseTimes } from './lease-times.ts'
 import { openSpace } from './open-space.ts'
 import { createSequencer, type Outcome, type Request } from './sequencer.ts'
 import { compacted } from './start-rules.ts'
 import { createSubscribe, type Opened, type SubscribeLimits, type SubscribeRequest } from './subscribe.ts'
+import { createTeardowns } from './teardown.ts'
 import { startUpkeep } from './upkeep.ts'
 
 /** The space, served: what rpc/ calls. Everything that it answers is durable. */
@@ -43,6 +45,8 @@ export interface EngineStatus extends Status {
   readonly subscriptions: number
   readonly compactRevision: Revision
   readonly requestWindowMs: number
+  /** Ids that holders were told of before their turn, since the start. */
+  readonly overruns: number
 }
 
 export interface EngineOptions {
@@ -56,6 +60,7 @@ export interface EngineOptions {
 
 export interface EngineLimits {
   readonly leaseGraceMs: number
+  readonly teardownTimeoutMs: number
   readonly historyRevisions: number
   readonly historyBytes: number
   readonly snapshotEvery: number
@@ -82,6 +87,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     maxQueuedBytes: limits.maxQueuedBytes,
     compactRevision: () => upkeep.compactRevision,
   })
+  const holdStreams = createHoldStreams()
+  const teardowns = createTeardowns({
+    state,
+    timeoutMs: limits.teardownTimeoutMs,
+    servingMs: () => sequencer.servingMs,
+    durable: () => sequencer.durable(),
+  })
   const sequencer = createSequencer({
     store,
     state,
@@ -90,7 +102,12 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     clock,
     serving: createServingClock(clock, state.servingMs),
     maxUndurableBytes: limits.maxUndurableBytes,
-    publish: feed.publish,
+    publish: (entries) => {
+      feed.publish(entries)
+      // After it, so that whoever looks again finds what he was offered.
+      teardowns.follow(entries)
+      holdStreams.follow(entries)
+    },
     onFailure: (cause) => {
       void upkeep.stop()
       feed.endAll(storeFailed())
@@ -106,7 +123,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     beatMs: Math.min(limits.leaseGraceMs / 2, MAX_BEAT_MS),
     onFailure: sequencer.stop,
   })
-  const subscribe = createSubscribe(feed, limits)
+  const subscribe = createSubscribe({ feed, holdStreams, teardowns, limits })
 
   return {
     spaceId,
@@ -117,8 +134,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     remainingMs: (leaseId) => leaseTimes.remainingMs(leaseId, sequencer.servingMs),
     read: sequencer.read,
     subscribe: (request) =>
-      sequencer.read(({ revision }) => {
-        return subscribe(state, { spaceId, revision, compactRevision: upkeep.compactRevision }, request)
+      sequencer.alter(({ revision }, commit) => {
+        return subscribe(state, commit, { spaceId, revision, compactRevision: upkeep.compactRevision }, request)
       }),
     compacted: () => compacted(upkeep.compactRevision),
     status: () =>
@@ -129,6 +146,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
         subscriptions: feed.subscriptions,
         compactRevision: upkeep.compactRevision,
         requestWindowMs: sequencer.answersReachMs,
+        overruns: teardowns.overruns,
       })),
     drain: async (failure) => {
       feed.endAll(failure)

@@ -8,6 +8,7 @@ import { type Filter, isTellable } from './filter.ts'
 import { createRing } from './ring.ts'
 import { compacted } from './start-rules.ts'
 import { createMember, type Member, type Subscription } from './subscription.ts'
+import type { Turn } from './teardown.ts'
 
 /**
  * Tells subscribers what has become durable. There is one path for all of them: the entries after a cursor, filtered. A
@@ -17,8 +18,11 @@ import { createMember, type Member, type Subscription } from './subscription.ts'
 export interface Feed {
   /** Entries that became durable since the last call. */
   publish(entries: readonly Entry[]): void
-  /** Everything after the cursor that passes the filter. A heartbeat after so many ms without anything else. */
-  subscribe(filter: Filter, after: Revision, heartbeatMs: number): Subscription
+  /**
+   * Everything after the cursor that passes the filter. A heartbeat after so many ms without anything else. turn: of a
+   * holder that is told of teardowns after others.
+   */
+  subscribe(filter: Filter, after: Revision, heartbeatMs: number, turn: Turn | undefined): Subscription
   /** Ends every subscription. */
   endAll(failure: Failure): void
   readonly subscriptions: number
@@ -92,13 +96,14 @@ export function createFeed(options: FeedOptions): Feed {
     }
   }
 
-  const subscribe = (filter: Filter, after: Revision, heartbeatMs: number): Subscription => {
+  const subscribe: Feed['subscribe'] = (filter, after, heartbeatMs, turn) => {
     lastId += 1
     const member = createMember({
       subscriptionId: lastId,
       filter,
       after,
       heartbeatMs,
+      turn,
       clock,
       maxQueuedBytes,
       published: () => published,

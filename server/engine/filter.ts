@@ -1,4 +1,4 @@
-import type { Entry, Event, NotificationType, SetName, TellableEvent } from '../core/event.ts'
+import type { Entry, Event, Names, NotificationType, SetName, TellableEvent } from '../core/event.ts'
 import { NOTIFICATION_TYPES } from '../core/event.ts'
 import type { SetId } from '../core/ids.ts'
 
@@ -14,6 +14,12 @@ export interface Filter {
 export interface NamedSets {
   readonly tokens: ReadonlySet<string>
   readonly setIds: ReadonlySet<SetId>
+}
+
+/** The same names in the one order in which the core compares them. */
+export function toNames(sets: Filter['sets']): Names {
+  if (sets === 'all') return sets
+  return { tokens: [...sets.tokens].sort(), setIds: [...sets.setIds].sort((a, b) => a - b) }
 }
 
 export const ALL_TYPES: ReadonlySet<NotificationType> = new Set(NOTIFICATION_TYPES)
@@ -41,6 +47,8 @@ export function isTellable(event: Event): event is TellableEvent {
     case 'LEASE_HELD':
     case 'LEASE_REVIVE':
     case 'LEASE_END':
+    case 'REGISTER':
+    case 'ACKNOWLEDGE':
       return false
     default:
       return true

@@ -23,6 +23,13 @@ export interface Sequencer {
   submit(command: Command, request: Request | undefined): Promise<Outcome>
   /** The query sees the state at once and may take something of it along; its answer waits for the disk. */
   read<Value>(query: (state: State) => Value): Promise<Value | Failure>
+  /**
+   * Looks at the state and changes it in one step, so that nothing happens between; the value waits for the disk. A step
+   * that refuses must have committed nothing.
+   */
+  alter<Value extends object>(step: (state: State, commit: Commit) => Value | Failure): Promise<Value | Failure>
+  /** Resolves when everything that was decided is durable, to a failure when it will not be known to be. */
+  durable(): Promise<Failure | undefined>
   /** Writes a mark with the next batch. */
   mark(change: MarkChange): void
   /** Gives a lease its whole time again; of a HELD one it is a change. */
@@ -42,6 +49,9 @@ export interface Sequencer {
   /** Whether something counts serving time, so that it must be kept on disk. */
   readonly isWaiting: boolean
 }
+
+/** Makes events happen as one revision; without any nothing does. */
+export type Commit = (events: readonly Event[]) => void
 
 export interface Request {
   readonly key: RequestKey
@@ -105,6 +115,8 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     if (isFailure(decision)) return (await settled()) ?? decision
     const { events, answer } = decision
     const revision = events.length > 0 ? commit(events, servingMs) : state.revision
+    // Whether or not there was something to settle, its holder has shown that it lives.
+    if (command.kind === 'acknowledge') keepAlive(command.leaseId)
     if (request !== undefined) {
       const meaning = meaningOf(command, state.config.capacity)
       const remembered = { meaning, servingMs, revision, answer }
@@ -168,6 +180,18 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       const value = query(state)
       return (await settled()) ?? value
     },
+    alter: async (step) => {
+      const refused = refusal()
+      if (refused !== undefined) return refused
+      if (isOverloaded()) return overloaded()
+      const servingMs = tick()
+      const value = step(state, (events) => {
+        if (events.length > 0) commit(events, servingMs)
+      })
+      schedule()
+      return (await settled()) ?? value
+    },
+    durable: async () => await settled(),
     mark: (change) => {
       keep(change)
       schedule()

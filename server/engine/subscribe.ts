@@ -1,15 +1,21 @@
-import type { NotificationType } from '../core/event.ts'
+import type { Decision } from '../core/command.ts'
+import { decide } from '../core/decide.ts'
+import type { NotificationType, Priority } from '../core/event.ts'
 import { type Failure, fail, isFailure } from '../core/failure.ts'
+import { namedSets } from '../core/holds.ts'
 import { freezeIds } from '../core/id-pages.ts'
-import { asRevision, type Revision, type SetId } from '../core/ids.ts'
-import { resolveSet, setNotFound } from '../core/lookup.ts'
+import { asRevision, type LeaseId, type Revision, type SetId } from '../core/ids.ts'
+import { setNotFound } from '../core/lookup.ts'
 import { isKnownSet } from '../core/query.ts'
 import { type SnapshotItem, snapshotItems } from '../core/snapshot.ts'
 import type { SetRecord, State } from '../core/state.ts'
 import type { Feed } from './feed.ts'
-import type { NamedSets } from './filter.ts'
+import { type NamedSets, toNames } from './filter.ts'
+import type { HoldStreams } from './hold-streams.ts'
+import type { Commit } from './sequencer.ts'
 import { checkCursor, checkSpaceId, type History } from './start-rules.ts'
 import type { Subscription } from './subscription.ts'
+import type { Teardowns } from './teardown.ts'
 
 /** What a subscriber asks for; the form is checked, handles are numbers of sets (NO_SET where they name none). */
 export interface SubscribeRequest {
@@ -22,6 +28,8 @@ export interface SubscribeRequest {
   /** Empty: not given. */
   readonly spaceId: string
   readonly heartbeatMs: number
+  /** undefined: it only watches. */
+  readonly hold: { readonly leaseId: LeaseId; readonly priority: Priority } | undefined
 }
 
 /** A subscription that counts from `revision` on; the snapshot, if there is one, comes before anything else. */
@@ -49,10 +57,18 @@ export interface SubscribeLimits {
 /** A snapshot of no more sets and ids is copied out at once and pins nothing. */
 const SMALL_SNAPSHOT_ITEMS = 4096
 
-export type Subscribe = (state: State, history: History, request: SubscribeRequest) => Opened | Failure
+export type Subscribe = (state: State, commit: Commit, history: History, request: SubscribeRequest) => Opened | Failure
+
+/** Where subscriptions are opened. */
+export interface SubscribeOptions {
+  readonly feed: Feed
+  readonly holdStreams: HoldStreams
+  readonly teardowns: Teardowns
+  readonly limits: SubscribeLimits
+}
 
 /** Opens subscriptions: everything is checked and fixed in one step, so that no change falls between snapshot and feed. */
-export function createSubscribe(feed: Feed, limits: SubscribeLimits): Subscribe {
+export function createSubscribe({ feed, holdStreams, teardowns, limits }: SubscribeOptions): Subscribe {
   let openSnapshots = 0
 
   const takeSnapshot = (state: State, sets: readonly SetRecord[]): OpenSnapshot | Failure => {
@@ -69,18 +85,29 @@ export function createSubscribe(feed: Feed, limits: SubscribeLimits): Subscribe 
     })
   }
 
-  return (state, history, request) => {
+  return (state, commit, history, request) => {
+    const { hold, start, heartbeatMs } = request
+    const names = toNames(request.sets)
+    const registration = hold === undefined ? NO_REGISTRATION : decide(state, { kind: 'register', ...hold, names })
+    if (isFailure(registration)) return checkSets(state, request) ?? registration
+    // A holder that comes back must name what it named, though some of its sets may have ended meanwhile.
+    const resumes = hold !== undefined && registration.events.length === 0
+    const replaces = hold !== undefined && holdStreams.has(hold.leaseId)
     const refusal =
-      checkSets(state, request) ??
-      checkRoom(feed, limits) ??
+      (resumes ? undefined : checkSets(state, request)) ??
+      (replaces ? undefined : checkRoom(feed, limits)) ??
       checkSpaceId(history, request.spaceId) ??
-      (request.start.kind === 'after' ? checkCursor(history, request.start.revision) : undefined)
+      (start.kind === 'after' ? checkCursor(history, start.revision) : undefined)
     if (refusal !== undefined) return refusal
 
-    const snapshot = request.start.kind === 'snapshot' ? takeSnapshot(state, namedSets(state, request)) : undefined
+    const snapshot = start.kind === 'snapshot' ? takeSnapshot(state, namedSets(state, names)) : undefined
     if (snapshot !== undefined && isFailure(snapshot)) return snapshot
-    const revision = request.start.kind === 'after' ? asRevision(request.start.revision) : state.revision
-    const subscription = feed.subscribe(request, revision, request.heartbeatMs)
+    // Nothing refuses any more. It changes nothing that the snapshot shows, so the snapshot is of this revision, too.
+    commit(registration.events)
+    const revision = start.kind === 'after' ? asRevision(start.revision) : state.revision
+    const turn = hold === undefined ? undefined : teardowns.turnOf(hold.priority)
+    const subscription = feed.subscribe(request, revision, heartbeatMs, turn)
+    if (hold !== undefined) holdStreams.open(hold.leaseId, subscription, state.revision)
     const close = () => {
       snapshot?.release()
       subscription.close()
@@ -88,6 +115,8 @@ export function createSubscribe(feed: Feed, limits: SubscribeLimits): Subscribe 
     return { subscription, revision, snapshot, close }
   }
 }
+
+const NO_REGISTRATION: Decision = { events: [], answer: { kind: 'done' } }
 
 function openSnapshot(made: Iterable<SnapshotItem>, onRelease: () => void): OpenSnapshot {
   let items: Iterable<SnapshotItem> | undefined = made
@@ -111,12 +140,4 @@ function checkSets(state: State, { sets, start }: SubscribeRequest): Failure | u
 function checkRoom(feed: Feed, { maxSubscriptions: limit }: SubscribeLimits): Failure | undefined {
   if (feed.subscriptions < limit) return undefined
   return fail('TOO_MANY', `There are ${limit} subscriptions already.`, { what: 'subscriptions', limit })
-}
-
-function namedSets(state: State, { sets }: SubscribeRequest): readonly SetRecord[] {
-  if (sets === 'all') return [...state.sets.values()]
-  const refs = [...[...sets.tokens].map((token) => ({ token })), ...[...sets.setIds].map((setId) => ({ setId }))]
-  // A set may be named by its token and by its handle.
-  const found = new Set(refs.map((ref) => resolveSet(state, ref)).filter((set) => set !== undefined))
-  return [...found]
 }

@@ -1,8 +1,10 @@
 import { type Entry, type TellableEvent, weigh } from '../core/event.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import { asRevision, type Revision } from '../core/ids.ts'
+import { isTeardown } from '../core/turn.ts'
 import type { Clock } from './clock.ts'
 import { type Filter, select } from './filter.ts'
+import type { Committed, Turn } from './teardown.ts'
 
 /** One subscriber's place in the feed. */
 export interface Subscription {
@@ -11,23 +13,30 @@ export interface Subscription {
   next(): Promise<FeedItem>
   /** Aborts when the subscription was ended or closed: whoever writes to a peer need not wait for it any more. */
   readonly signal: AbortSignal
+  /** Has its reader told why there is nothing more. The first failure counts. */
+  end(failure: Failure): void
   /** Leaves the feed. Closing twice is no fault. */
   close(): void
 }
 
 export type FeedItem =
-  | { readonly kind: 'entry'; readonly revision: Revision; readonly events: readonly TellableEvent[] }
+  | Told
   /** Everything up to the revision has been told. */
   | { readonly kind: 'heartbeat'; readonly revision: Revision }
   /** Without a failure: its own reader closed it. */
   | { readonly kind: 'ended'; readonly failure: Failure | undefined }
+
+/** Events of one revision. overrun: ids that a holder is told of before its turn, though others still use them. */
+export interface Told extends Committed {
+  readonly kind: 'entry'
+  readonly overrun: ReadonlySet<number> | undefined
+}
 
 /** What the feed knows of a subscription. */
 export interface Member extends Subscription {
   readonly filter: Filter
   /** An entry that names one of its sets has become durable. */
   offer(entry: Entry): void
-  end(failure: Failure): void
 }
 
 export interface MemberOptions {
@@ -42,12 +51,17 @@ export interface MemberOptions {
   /** Some durable entries after a revision; none when that is the newest. */
   readonly readAfter: (cursor: Revision) => Promise<readonly Entry[] | Failure>
   readonly onClose: (member: Member) => void
+  /** Of a holder that is told after others. */
+  readonly turn: Turn | undefined
 }
 
 interface Queued {
-  readonly item: Extract<FeedItem, { kind: 'entry' }>
+  readonly item: Told
   readonly bytes: number
 }
+
+/** Of a holder's teardowns, found to be in turn by one look. */
+const CLEARED_TOGETHER = 64
 
 /**
  * Two ways of reading, of which one is in force at a time. *Following*: every entry that matches is offered and queued,
@@ -56,7 +70,8 @@ interface Queued {
  * `published`, so that no entry falls between the two or comes twice.
  */
 export function createMember(options: MemberOptions): Member {
-  const { subscriptionId, filter, after, heartbeatMs, clock, maxQueuedBytes, published, readAfter, onClose } = options
+  const { subscriptionId, filter, after, heartbeatMs, clock, maxQueuedBytes, published, readAfter, onClose, turn } =
+    options
   const ending = new AbortController()
   /** Everything that matches at or below it was handed out. */
   let cursor = after
@@ -66,6 +81,9 @@ export function createMember(options: MemberOptions): Member {
   /** What was read while catching up, and how many of it were looked at. */
   let read: readonly Entry[] = []
   let looked = 0
+  /** Of a holder: what came next, if others come first, and what came before it, whose turn it is. */
+  let held: Told | undefined
+  const cleared: Told[] = []
   let lastToldMs = clock.monotonicMs()
   let failure: Failure | undefined
   let wake: () => void = () => undefined
@@ -76,7 +94,7 @@ export function createMember(options: MemberOptions): Member {
     queue.push(queued)
     queuedBytes += queued.bytes
     if (queuedBytes > maxQueuedBytes && queue.length > 1) fallBehind()
-    wake()
+    if (held === undefined) wake()
   }
 
   const fallBehind = () => {
@@ -85,7 +103,7 @@ export function createMember(options: MemberOptions): Member {
     queuedBytes = 0
   }
 
-  const fromQueue = (): FeedItem | undefined => {
+  const fromQueue = (): Told | undefined => {
     const queued = queue.shift()
     if (queued === undefined) return undefined
     queuedBytes -= queued.bytes
@@ -93,12 +111,12 @@ export function createMember(options: MemberOptions): Member {
     return queued.item
   }
 
-  const fromRead = (): FeedItem | undefined => {
+  const fromRead = (): Told | undefined => {
     for (let entry = read[looked]; entry !== undefined; entry = read[looked]) {
       looked += 1
       cursor = entry.revision
       const events = select(filter, entry)
-      if (events.length > 0) return { kind: 'entry', revision: entry.revision, events }
+      if (events.length > 0) return toldOf(entry, events)
     }
     return undefined
   }
@@ -125,20 +143,63 @@ export function createMember(options: MemberOptions): Member {
   const isHeartbeatDue = () => clock.monotonicMs() - lastToldMs >= heartbeatMs
   const heartbeat = (revision: Revision): FeedItem => ({ kind: 'heartbeat', revision })
 
-  const wait = () =>
+  const wait = (atMostMs = heartbeatMs) =>
     new Promise<void>((resolve) => {
-      const cancel = clock.after(lastToldMs + heartbeatMs - clock.monotonicMs(), resolve)
+      const untilHeartbeatMs = lastToldMs + heartbeatMs - clock.monotonicMs()
+      const cancel = clock.after(Math.min(atMostMs, untilHeartbeatMs), resolve)
       wake = () => {
         cancel()
         resolve()
       }
     })
 
+  /** What is held, when its turn has come; undefined: something has happened, look again. */
+  const inTurn = async (item: Told, turn: Turn): Promise<FeedItem | undefined> => {
+    const looked = turn.look(item)
+    if (looked.kind === 'tell') {
+      held = undefined
+      clearMore(turn)
+      const failed = await turn.durable()
+      if (failed !== undefined) return { kind: 'ended', failure: failed }
+      turn.count(looked.overrun.size)
+      return { ...item, overrun: looked.overrun }
+    }
+    // Everything before it was told, and nothing of what follows it may be.
+    if (isHeartbeatDue()) return heartbeat(asRevision(item.revision - 1))
+    const cancel = turn.onSettled(looked.leaseId, () => wake())
+    await wait(looked.forMs)
+    cancel()
+    return undefined
+  }
+
+  /** What is there already and need not wait either: whoever had to wait for the disk each time would fall behind. */
+  const clearMore = ({ look }: Turn) => {
+    while (cleared.length < CLEARED_TOGETHER && held === undefined) {
+      const next = isFollowing ? fromQueue() : fromRead()
+      if (next === undefined) return
+      const looked = look(next)
+      // What is overrun is marked by what is true when it is told, so it is looked at again.
+      if (looked.kind === 'tell' && looked.overrun.size === 0) cleared.push(next)
+      else held = next
+    }
+  }
+
   const take = async (): Promise<FeedItem> => {
     for (;;) {
       if (ending.signal.aborted) return { kind: 'ended', failure }
+      const next = cleared.shift()
+      if (next !== undefined) return next
+      if (held !== undefined && turn !== undefined) {
+        const item = await inTurn(held, turn)
+        if (item !== undefined) return item
+        continue
+      }
       const wasFollowing = isFollowing
       const item = wasFollowing ? fromQueue() : await catchUp()
+      if (item?.kind === 'entry' && turn !== undefined && isTeardown(item.events)) {
+        held = item
+        continue
+      }
       if (item !== undefined) return item
       // Entries may have been queued since catchUp looked: only what is found empty in this very step is told everything.
       if (!wasFollowing) continue
@@ -169,7 +230,7 @@ export function createMember(options: MemberOptions): Member {
       if (!isFollowing || entry.revision <= cursor) return
       const events = select(filter, entry)
       if (events.length === 0) return
-      queueUp({ item: { kind: 'entry', revision: entry.revision, events }, bytes: weigh(entry) })
+      queueUp({ item: toldOf(entry, events), bytes: weigh(entry) })
     },
     end: (why) => {
       if (ending.signal.aborted) return
@@ -179,4 +240,8 @@ export function createMember(options: MemberOptions): Member {
     close,
   }
   return member
+}
+
+function toldOf({ revision, servingMs }: Entry, events: readonly TellableEvent[]): Told {
+  return { kind: 'entry', revision, servingMs, events, overrun: undefined }
 }

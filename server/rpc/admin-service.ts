@@ -1,39 +1,74 @@
-import type { UntypedServiceImplementation } from '@grpc/grpc-js'
+import type { handleUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { AdminServiceHandlers } from '../../proto/gen/ioasid/v1/AdminService.ts'
 import { fail, isFailure } from '../core/failure.ts'
+import { asLeaseId, asSetId } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
+import { change } from './change.ts'
+import { encodeSet } from './encode.ts'
+import { uint64 } from './fields.ts'
 import type { Log } from './log.ts'
-import { unary } from './unary.ts'
+import { type Method, unary } from './unary.ts'
 
-/** AdminService.GetStatus: contract section 4. Whether a listener serves administrators at all is its configuration. */
-export function createAdminService(
-  engine: Engine,
-  log: Log,
-  version: string,
-  isAdmin: boolean,
-): UntypedServiceImplementation {
-  const GetStatus: AdminServiceHandlers['GetStatus'] = unary(log, 'GetStatus', async () => {
-    if (!isAdmin) return fail('NOT_PERMITTED', 'This listener is not for administrators.')
-    const status = await engine.status()
-    if (isFailure(status)) return status
-    return {
-      version,
-      space_id: status.spaceId,
-      capacity: status.capacity,
-      reserved: status.reserved,
-      available: status.available,
-      sets: status.sets,
-      allocated: status.allocated,
-      free_pending: status.freePending,
-      resting: status.resting,
-      leases: status.leases,
-      subscriptions: status.subscriptions,
-      revision: String(status.revision),
-      compact_revision: String(status.compactRevision),
-      request_window_ms: String(status.requestWindowMs),
-      store: status.store,
-      role: 'LEADER',
-    }
-  })
-  return { GetStatus }
+export interface AdminOptions {
+  readonly engine: Engine
+  readonly log: Log
+  readonly version: string
+  /** Whether the listener serves administrators at all. */
+  readonly isAdmin: boolean
+}
+
+/** AdminService: contract section 4. */
+export function createAdminService({ engine, log, version, isAdmin }: AdminOptions): UntypedServiceImplementation {
+  const admin = <Request, Response extends object>(
+    name: string,
+    method: Method<Request, Response>,
+  ): handleUnaryCall<Request, Response> =>
+    unary(log, name, async (request) => {
+      return isAdmin ? method(request) : fail('NOT_PERMITTED', 'This listener is not for administrators.')
+    })
+
+  const handlers: Pick<AdminServiceHandlers, 'GetStatus' | 'ForceDeleteSet' | 'ForceRevokeLease'> = {
+    GetStatus: admin('GetStatus', async () => {
+      const status = await engine.status()
+      if (isFailure(status)) return status
+      return {
+        version,
+        space_id: status.spaceId,
+        capacity: status.capacity,
+        reserved: status.reserved,
+        available: status.available,
+        sets: status.sets,
+        allocated: status.allocated,
+        free_pending: status.freePending,
+        resting: status.resting,
+        leases: status.leases,
+        subscriptions: status.subscriptions,
+        revision: String(status.revision),
+        compact_revision: String(status.compactRevision),
+        request_window_ms: String(status.requestWindowMs),
+        store: status.store,
+        role: 'LEADER',
+        overruns: String(status.overruns),
+      }
+    }),
+
+    ForceDeleteSet: admin('ForceDeleteSet', async (request) => {
+      const setId = asSetId(uint64(request.set_id))
+      const changed = await change(engine, { kind: 'force_delete_set', setId }, request, 'set')
+      if (isFailure(changed)) return changed
+      const { answer, revision } = changed
+      log.warn({ method: 'ForceDeleteSet', setId, revision }, 'an operator deleted a set')
+      return { set: encodeSet(answer.set), revision }
+    }),
+
+    ForceRevokeLease: admin('ForceRevokeLease', async (request) => {
+      const leaseId = asLeaseId(uint64(request.lease_id))
+      const changed = await change(engine, { kind: 'force_revoke_lease', leaseId }, request, 'done')
+      if (isFailure(changed)) return changed
+      const { revision } = changed
+      log.warn({ method: 'ForceRevokeLease', leaseId, revision }, 'an operator revoked a lease')
+      return { revision }
+    }),
+  }
+  return { ...handlers }
 }

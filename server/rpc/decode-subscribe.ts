@@ -1,8 +1,10 @@
+import type { AcknowledgeRequest__Output } from '../../proto/gen/ioasid/v1/AcknowledgeRequest.ts'
 import type { SubscribeRequest__Output } from '../../proto/gen/ioasid/v1/SubscribeRequest.ts'
-import { NOTIFICATION_TYPES, type NotificationType } from '../core/event.ts'
+import type { Command } from '../core/command.ts'
+import { NOTIFICATION_TYPES, type NotificationType, type Priority } from '../core/event.ts'
 import { ALL_TYPES } from '../engine/filter.ts'
 import type { SubscribeRequest } from '../engine/subscribe.ts'
-import type { DecodeContext } from './decode.ts'
+import { type DecodeContext, decodeLease } from './decode.ts'
 import { handle, text, uint64 } from './fields.ts'
 import { refuseField } from './refused.ts'
 
@@ -13,7 +15,7 @@ const DEFAULT_HEARTBEAT_MS = 5000
 const MIN_HEARTBEAT_MS = 100
 const MAX_HEARTBEAT_MS = 60_000
 
-const PRIORITIES: readonly string[] = ['PRIORITY_UNSPECIFIED', 'CPU', 'IOMMU', 'DEVICE']
+const PRIORITIES: readonly Priority[] = ['CPU', 'IOMMU', 'DEVICE']
 
 /** The types without which a holder could not know what to clean up. */
 const HOLD_TYPES: readonly NotificationType[] = ['BIND', 'UNBIND', 'FREE']
@@ -21,14 +23,19 @@ const HOLD_TYPES: readonly NotificationType[] = ['BIND', 'UNBIND', 'FREE']
 export function decodeSubscribe(context: DecodeContext, request: SubscribeRequest__Output): SubscribeRequest {
   const types = decodeTypes(request.types)
   const start = decodeStart(request)
-  checkPriority(request)
-  checkHold(request, types)
+  const priority = decodePriority(request)
+  const hold = decodeHold(context, request, types, priority)
   const heartbeatMs = request.heartbeat_ms ?? DEFAULT_HEARTBEAT_MS
   if (heartbeatMs < MIN_HEARTBEAT_MS || heartbeatMs > MAX_HEARTBEAT_MS) {
     refuseField('heartbeat_ms', `${heartbeatMs}; ${MIN_HEARTBEAT_MS} to ${MAX_HEARTBEAT_MS} are allowed.`)
   }
   const spaceId = text('space_id', request.space_id)
-  return { sets: decodeSets(context, request), types, start, spaceId, heartbeatMs }
+  return { sets: decodeSets(context, request), types, start, spaceId, heartbeatMs, hold }
+}
+
+export function decodeAcknowledge(context: DecodeContext, request: AcknowledgeRequest__Output): Command {
+  const leaseId = decodeLease(context, request.lease_handle)
+  return { kind: 'acknowledge', leaseId, revision: uint64(request.revision) }
 }
 
 function decodeSets({ handles }: DecodeContext, request: SubscribeRequest__Output): SubscribeRequest['sets'] {
@@ -70,17 +77,23 @@ function decodeStart(request: SubscribeRequest__Output): SubscribeRequest['start
   }
 }
 
-/** Without holds it has no effect, but it must be one. */
-function checkPriority({ priority }: SubscribeRequest__Output): void {
-  if (priority === undefined || PRIORITIES.includes(priority)) return
-  refuseField('priority', 'no priority.')
+/** Without `hold` it has no effect, but it must be one. */
+function decodePriority({ priority }: SubscribeRequest__Output): Priority {
+  if (priority === undefined || priority === 'PRIORITY_UNSPECIFIED') return 'DEVICE'
+  return PRIORITIES.find((known) => known === priority) ?? refuseField('priority', 'no priority.')
 }
 
-function checkHold(request: SubscribeRequest__Output, types: ReadonlySet<NotificationType>): void {
+function decodeHold(
+  context: DecodeContext,
+  request: SubscribeRequest__Output,
+  types: ReadonlySet<NotificationType>,
+  priority: Priority,
+): SubscribeRequest['hold'] {
   const { hold, lease_handle, start } = request
   if (!hold && lease_handle !== '') refuseField('lease_handle', 'given without hold.')
-  if (!hold) return
-  handle('lease_handle', lease_handle)
+  if (!hold) return undefined
+  const leaseId = decodeLease(context, lease_handle)
   if (start === 'now') refuseField('start', 'a hold must not skip teardowns: use snapshot or after_revision.')
   if (!HOLD_TYPES.every((type) => types.has(type))) refuseField('types', `a hold needs ${HOLD_TYPES.join(', ')}.`)
+  return { leaseId, priority }
 }

@@ -1,10 +1,11 @@
 import type { FreeResult } from '../../proto/gen/ioasid/v1/FreeResult.ts'
+import type { Hold } from '../../proto/gen/ioasid/v1/Hold.ts'
 import type { Holder } from '../../proto/gen/ioasid/v1/Holder.ts'
 import type { IoasidInfo } from '../../proto/gen/ioasid/v1/IoasidInfo.ts'
 import type { Lease as LeaseMessage } from '../../proto/gen/ioasid/v1/Lease.ts'
 import type { Set as SetMessage } from '../../proto/gen/ioasid/v1/Set.ts'
 import type { AnswerOf } from '../core/command.ts'
-import type { HolderView, IoasidView, LeaseView, SetView } from '../core/view.ts'
+import type { HolderView, HoldView, IoasidView, LeaseView, SetView } from '../core/view.ts'
 
 /** Views and answers to messages. 64-bit numbers travel as decimal strings. */
 
@@ -44,7 +45,7 @@ export function encodeIoasid(view: IoasidView, isOwner: boolean): IoasidInfo {
 /** About how many bytes of a page the message will take; never fewer than it does. */
 export function weighIoasid({ token, devices, privateData, holders }: IoasidView): number {
   const texts = [...devices, ...holders.map(({ name }) => name)]
-  const names = texts.reduce((sum, name) => sum + Buffer.byteLength(name) + 3, 60 * holders.length)
+  const names = texts.reduce((sum, name) => sum + Buffer.byteLength(name) + 3, 70 * holders.length)
   return 80 + Buffer.byteLength(token) + names + (privateData?.length ?? 0)
 }
 
@@ -52,9 +53,10 @@ export function weighSet({ token }: SetView): number {
   return 120 + Buffer.byteLength(token)
 }
 
-function encodeHolder({ leaseId, name, count, sinceRevision, sinceWallMs }: HolderView): Holder {
+function encodeHolder({ leaseId, name, count, sinceRevision, sinceWallMs, awaiting }: HolderView): Holder {
   const since_time = { seconds: String(Math.floor(sinceWallMs / 1000)), nanos: (sinceWallMs % 1000) * 1_000_000 }
-  return { lease_id: String(leaseId), name, count, since_revision: String(sinceRevision), since_time }
+  const awaited = awaiting === undefined ? {} : { awaiting_revision: String(awaiting) }
+  return { lease_id: String(leaseId), name, count, since_revision: String(sinceRevision), since_time, ...awaited }
 }
 
 /** The handle goes only to who showed it, or to whom the lease is granted. */
@@ -69,11 +71,21 @@ export function encodeLease(lease: LeaseView, remainingMs: number, leaseHandle =
     references: String(lease.references),
     sets: lease.sets,
     state: lease.state,
+    ...(lease.hold === undefined ? {} : { hold: encodeHold(lease.hold) }),
   }
 }
 
-export function weighLease({ name }: LeaseView): number {
-  return 100 + Buffer.byteLength(name)
+function encodeHold({ names, priority, registerRevision, acknowledged }: HoldView): Hold {
+  const named = names === 'all' ? { all: true } : { tokens: [...names.tokens], set_ids: names.setIds.map(String) }
+  const revisions = { register_revision: String(registerRevision), acknowledged_revision: String(acknowledged) }
+  return { priority, ...named, ...revisions }
+}
+
+export function weighLease({ name, hold }: LeaseView): number {
+  const names = hold?.names ?? 'all'
+  if (names === 'all') return 150 + Buffer.byteLength(name)
+  const tokens = names.tokens.reduce((sum, token) => sum + 3 + Buffer.byteLength(token), 0)
+  return 150 + Buffer.byteLength(name) + tokens + 10 * names.setIds.length
 }
 
 export function encodeFreed(ioasids: readonly number[], { references }: AnswerOf<'freed'>): FreeResult[] {

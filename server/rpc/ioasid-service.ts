@@ -34,8 +34,8 @@ function withOwn(view: IoasidView, now: IoasidView | Failure): IoasidView {
   return { ...view, privateData: now.privateData, holders: now.holders }
 }
 
-/** IoasidService: contract section 4. */
-export function createIoasidService(engine: Engine, log: Log): UntypedServiceImplementation {
+/** IoasidService: contract section 4. isAdmin: whoever calls may use AdminService, and so sees what an owner sees. */
+export function createIoasidService(engine: Engine, log: Log, isAdmin: boolean): UntypedServiceImplementation {
   const changes = createIoasidChanges(engine)
   const handlers: Pick<IoasidServiceHandlers, Served> = {
     Allocate: unary(log, 'Allocate', changes.allocate),
@@ -56,7 +56,7 @@ export function createIoasidService(engine: Engine, log: Log): UntypedServiceImp
     GetIoasid: unary(log, 'GetIoasid', async ({ ioasid, set_handle }) => {
       const presented = decodePresented(engine, set_handle)
       const view = await engine.read((state) => getIoasid(state, ioasid, presented))
-      return isFailure(view) ? view : { info: encodeIoasid(view, presented !== undefined) }
+      return isFailure(view) ? view : { info: encodeIoasid(view, isAdmin || presented !== undefined) }
     }),
 
     FindBySpid: unary(log, 'FindBySpid', async (request) => {
@@ -70,7 +70,7 @@ export function createIoasidService(engine: Engine, log: Log): UntypedServiceImp
         ])
         if (isFailure(changed)) return changed
         const { view } = changed.answer
-        const info = encodeIoasid(isFailure(seen) ? view : withOwn(view, seen.now), 'setId' in ref)
+        const info = encodeIoasid(isFailure(seen) ? view : withOwn(view, seen.now), isAdmin || 'setId' in ref)
         return { info, revision: changed.revision }
       }
       // Without a lease it changes nothing, but the form of a request is not looked at by halves.
@@ -81,7 +81,7 @@ export function createIoasidService(engine: Engine, log: Log): UntypedServiceImp
       }))
       if (isFailure(found)) return found
       if (isFailure(found.view)) return found.view
-      return { info: encodeIoasid(found.view, 'setId' in ref), revision: String(found.revision) }
+      return { info: encodeIoasid(found.view, isAdmin || 'setId' in ref), revision: String(found.revision) }
     }),
 
     ListIoasids: unary(log, 'ListIoasids', async (request) => {
@@ -92,7 +92,7 @@ export function createIoasidService(engine: Engine, log: Log): UntypedServiceImp
       const page = await engine.read((state) => listIoasids(state, ref, after, limit))
       if (isFailure(page)) return page
       const place = encodePage(page, list, weighIoasid, (view) => [view.generation, view.ioasid])
-      const infos = place.items.map((view) => encodeIoasid(view, 'setId' in ref))
+      const infos = place.items.map((view) => encodeIoasid(view, isAdmin || 'setId' in ref))
       return { infos, next_page_token: place.nextPageToken }
     }),
   }

@@ -15,8 +15,9 @@ const GENERATION = 7 << 3
 const SPID = 8 << 3
 const BIND_REVISION = 9 << 3
 const SNAPSHOT = 10 << 3
+const OVERRUN = 11 << 3
 
-/** Tags and numbers of one id at their longest, the length before them, and `snapshot`. */
+/** Tags and numbers of one id at their longest, the length before them, and a mark. */
 const MAX_ID_BYTES = 2 * (1 + 5) + 2 * (1 + 8) + (1 + 5) + 2
 
 const codec = messageCodec('ioasid.v1.Notification')
@@ -25,6 +26,9 @@ const codec = messageCodec('ioasid.v1.Notification')
 export function encodeHead(type: NotificationType, { setId, token }: SetName, revision: Revision): Buffer {
   return codec.serialize({ type, revision: String(revision), token, set_id: String(setId) })
 }
+
+/** What is special about a notification, if anything is. No message has both. */
+export type Marking = 'snapshot' | 'overrun' | undefined
 
 export interface IdFacts {
   readonly ioasid: number
@@ -37,7 +41,7 @@ export interface IdFacts {
 /** Collects notifications as one part of a message: parts that stand one behind the other are read as one list. */
 export interface PartWriter {
   readonly count: number
-  add(head: Buffer, facts: IdFacts, isSnapshot: boolean): void
+  add(head: Buffer, facts: IdFacts, marking?: Marking): void
   /** The part so far; begins the next one. */
   take(): Buffer
 }
@@ -69,12 +73,12 @@ export function createPartWriter(): PartWriter {
     get count() {
       return count
     },
-    add: (head, { ioasid, generation, spid, bindRevision }, isSnapshot) => {
+    add: (head, { ioasid, generation, spid, bindRevision }, marking) => {
       reserve(head.length + MAX_ID_BYTES)
       const isBinding = spid !== NO_SPID
       const numbers =
         2 + sizeOf(ioasid) + sizeOf(generation) + (isBinding ? 2 + sizeOf(spid) + sizeOf(bindRevision) : 0)
-      field(NOTIFICATIONS, head.length + numbers + (isSnapshot ? 2 : 0))
+      field(NOTIFICATIONS, head.length + numbers + (marking === undefined ? 0 : 2))
       head.copy(bytes, end)
       end += head.length
       field(IOASID, ioasid)
@@ -83,7 +87,7 @@ export function createPartWriter(): PartWriter {
         field(SPID, spid)
         field(BIND_REVISION, bindRevision)
       }
-      if (isSnapshot) field(SNAPSHOT, 1)
+      if (marking !== undefined) field(marking === 'snapshot' ? SNAPSHOT : OVERRUN, 1)
       count += 1
     },
     take: () => {

@@ -136,15 +136,27 @@ export function* bodiesOf(parts: Iterable<Buffer>): Generator<MessageBody> {
   if (body.length > 0) yield { parts: body, more: false }
 }
 
-function* encodeParts(event: TellableEvent, revision: Revision): Generator<Buffer> {
+/** Events that a holder is told of before its turn: what is marked differs from holder to holder, and is rare. */
+export function* overrunPartsOf(
+  events: readonly TellableEvent[],
+  revision: Revision,
+  overrun: ReadonlySet<number>,
+): Generator<Buffer> {
+  for (const event of events) yield* encodeParts(event, revision, overrun)
+}
+
+const NO_OVERRUN: ReadonlySet<number> = new Set()
+
+function* encodeParts(event: TellableEvent, revision: Revision, overrun = NO_OVERRUN): Generator<Buffer> {
   if (!('runs' in event)) {
     yield encodeSetEvent(event, revision)
     return
   }
   const head = encodeHead(event.kind, event.set, revision)
   const writer = createPartWriter()
+  const isTeardown = event.kind === 'UNBIND' || event.kind === 'FREE'
   for (const facts of idsOfEvent(event, revision)) {
-    writer.add(head, facts, false)
+    writer.add(head, facts, isTeardown && overrun.has(facts.ioasid) ? 'overrun' : undefined)
     if (writer.count === PART_NOTIFICATIONS) yield writer.take()
   }
   if (writer.count > 0) yield writer.take()
@@ -189,11 +201,11 @@ export function* snapshotPartsOf(
     }
     const { set, ioasid, record } = item
     if (heads?.set !== set) heads = snapshotHeads(set, revision)
-    if (types.has('ALLOC')) writer.add(heads.alloc, unbound(ioasid, record.generation), true)
+    if (types.has('ALLOC')) writer.add(heads.alloc, unbound(ioasid, record.generation), 'snapshot')
     if (record.isPending) {
       // Its UNBIND was told with its FREE: the SPID that it keeps until RECLAIM is no binding.
-      if (types.has('FREE')) writer.add(heads.free, unbound(ioasid, record.generation), true)
-    } else if (record.spid !== NO_SPID && types.has('BIND')) writer.add(heads.bind, { ioasid, ...record }, true)
+      if (types.has('FREE')) writer.add(heads.free, unbound(ioasid, record.generation), 'snapshot')
+    } else if (record.spid !== NO_SPID && types.has('BIND')) writer.add(heads.bind, { ioasid, ...record }, 'snapshot')
     if (writer.count >= PART_NOTIFICATIONS) yield writer.take()
   }
   if (writer.count > 0) yield writer.take()

@@ -1,10 +1,10 @@
-import {
-  type handleServerStreamingCall,
-  Metadata,
-  type ServerWritableStream,
-  type StatusObject,
-  status,
+import type {
+  handleServerStreamingCall,
+  ServerWritableStream,
+  StatusObject,
+  UntypedServiceImplementation,
 } from '@grpc/grpc-js'
+import type { AcknowledgeRequest__Output } from '../../proto/gen/ioasid/v1/AcknowledgeRequest.ts'
 import type { SubscribeRequest__Output } from '../../proto/gen/ioasid/v1/SubscribeRequest.ts'
 import type { SubscribeResponse } from '../../proto/gen/ioasid/v1/SubscribeResponse.ts'
 import { messageCodec } from '../../proto/load.ts'
@@ -13,21 +13,24 @@ import { type Failure, isFailure } from '../core/failure.ts'
 import type { Revision } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Opened } from '../engine/subscribe.ts'
-import { decodeSubscribe } from './decode-subscribe.ts'
+import type { Told } from '../engine/subscription.ts'
+import { answered } from './change.ts'
+import { decodeAcknowledge, decodeSubscribe } from './decode-subscribe.ts'
 import type { Log } from './log.ts'
 import {
   bodiesOf,
   createEventEncoder,
   type EncodeEvent,
   isLargeEvent,
+  overrunPartsOf,
   snapshotPartsOf,
 } from './notification-encoding.ts'
 import { internalStatus, toStatus } from './status.ts'
 import { type After, createStreamWriter } from './stream.ts'
 import { createTurnstile, type Turnstile } from './turnstile.ts'
-import { attempt } from './unary.ts'
+import { attempt, unary } from './unary.ts'
 
-/** NotificationService.Subscribe without holds: contract section 4. */
+/** NotificationService.Subscribe: contract section 4. */
 
 type Call = ServerWritableStream<SubscribeRequest__Output, Buffer>
 
@@ -51,7 +54,17 @@ const PIECES_PER_TURN = 16
 
 const codec = messageCodec('ioasid.v1.SubscribeResponse')
 
-export function createSubscribeHandler(
+/** Notifications are written as bytes, which no generated type of a handler knows. */
+export function createNotificationService(options: SubscribeOptions): UntypedServiceImplementation {
+  const { engine, log } = options
+  const Acknowledge = unary(log, 'Acknowledge', async (request: AcknowledgeRequest__Output) => {
+    const changed = answered(await engine.submit(decodeAcknowledge(engine, request), undefined), 'done')
+    return isFailure(changed) ? changed : { revision: changed.revision }
+  })
+  return { Subscribe: createSubscribeHandler(options), Acknowledge }
+}
+
+function createSubscribeHandler(
   options: SubscribeOptions,
 ): handleServerStreamingCall<SubscribeRequest__Output, Buffer> {
   const { engine, log } = options
@@ -59,7 +72,6 @@ export function createSubscribeHandler(
   return async (call) => {
     const result = await attempt(log, 'Subscribe', call.request, async (message) => {
       const request = decodeSubscribe(engine, message)
-      if (message.hold) return UNSERVED
       const opened = await engine.subscribe(request)
       if (isFailure(opened)) return opened
       try {
@@ -69,18 +81,10 @@ export function createSubscribeHandler(
       }
     })
     if (result === undefined) return endStream(call, internalStatus())
-    if ('code' in result) return endStream(call, result)
     if (isFailure(result)) return endStream(call, toStatus(result))
     if (result.failure !== undefined) endStream(call, toStatus(result.failure))
     else call.end()
   }
-}
-
-/** A stream that only looked like a hold would let go of an id that its holder still has in hardware. */
-const UNSERVED: StatusObject = {
-  code: status.UNIMPLEMENTED,
-  details: 'Holds are not served yet.',
-  metadata: new Metadata(),
 }
 
 /** Never `destroy`: the HTTP/2 stream would stay open and the client wait for ever. */
@@ -135,7 +139,7 @@ async function tell(
     }
     const isLarge = item.events.some(isLargeEvent)
     if (isLarge) await nextPiece()
-    for (const { parts, more } of bodiesOf(partsOfAll(encode, item.events, item.revision))) {
+    for (const { parts, more } of bodiesOf(partsOfTold(encode, item))) {
       if ((await send('NOTIFICATIONS', item.revision, parts, more)) === 'ended') break
       if (isLarge && more) await nextPiece()
     }
@@ -143,6 +147,11 @@ async function tell(
 }
 
 type Kind = Exclude<SubscribeResponse['kind'], undefined>
+
+function partsOfTold(encode: EncodeEvent, { events, revision, overrun }: Told): Iterable<Buffer> {
+  if (overrun !== undefined && overrun.size > 0) return overrunPartsOf(events, revision, overrun)
+  return partsOfAll(encode, events, revision)
+}
 
 function* partsOfAll(encode: EncodeEvent, events: readonly TellableEvent[], revision: Revision): Generator<Buffer> {
   for (const event of events) yield* encode(event, revision)

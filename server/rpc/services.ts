@@ -7,7 +7,7 @@ import { definitionOf } from './definitions.ts'
 import { createIoasidService } from './ioasid-service.ts'
 import { createLeaseService } from './lease-service.ts'
 import type { Log } from './log.ts'
-import { createSubscribeHandler } from './notification-service.ts'
+import { createNotificationService } from './notification-service.ts'
 import { createSetService } from './set-service.ts'
 import type { After } from './stream.ts'
 
@@ -35,10 +35,10 @@ export function createServices(options: ServiceOptions): readonly Service[] {
   const { engine, log, version, isAdmin } = options
   return [
     service('ioasid.v1.SetService', createSetService(engine, log)),
-    service('ioasid.v1.IoasidService', createIoasidService(engine, log)),
+    service('ioasid.v1.IoasidService', createIoasidService(engine, log, isAdmin)),
     service('ioasid.v1.LeaseService', createLeaseService(engine, log, options.leaseBounds)),
-    service('ioasid.v1.NotificationService', { Subscribe: createSubscribeHandler(options) }),
-    service('ioasid.v1.AdminService', createAdminService(engine, log, version, isAdmin)),
+    service('ioasid.v1.NotificationService', createNotificationService(options)),
+    service('ioasid.v1.AdminService', createAdminService({ engine, log, version, isAdmin })),
   ]
 }
 

@@ -1,6 +1,14 @@
 import { endianness } from 'node:os'
 import { addEndedSet, createEndedSets, type EndedSets, endedSetsIn } from '../core/ended-sets.ts'
-import { createIdTable, emptyPage, type IdPage, type IdTable, PAGE_IDS, type Reference } from '../core/id-pages.ts'
+import {
+  createIdTable,
+  emptyPage,
+  type Hold,
+  type IdPage,
+  type IdTable,
+  PAGE_IDS,
+  type Reference,
+} from '../core/id-pages.ts'
 import { asLeaseId, asRevision, asSetId, type LeaseId, type Revision, type SetId } from '../core/ids.ts'
 import type { Base } from '../core/reindex.ts'
 import type { FrozenState, LeaseRecord, SetRecord } from '../core/state.ts'
@@ -31,15 +39,17 @@ type Part =
   | { readonly kind: 'devices'; readonly page: number; readonly devices: readonly Devices[] }
   | { readonly kind: 'data'; readonly page: number; readonly data: readonly (readonly [number, string])[] }
   | { readonly kind: 'references'; readonly page: number; readonly references: readonly References[] }
+  | { readonly kind: 'holds'; readonly page: number; readonly holds: readonly Holds[] }
   | { readonly kind: 'pending'; readonly page: number; readonly pending: readonly number[] }
   | { readonly kind: 'end' }
 
 type Devices = readonly [id: number, devices: readonly string[]]
 type References = readonly [id: number, references: readonly Reference[]]
+type Holds = readonly [id: number, holds: readonly Hold[]]
 
 /** A part with a list is closed when it has this much, so that a store writes and yields in small steps. */
 const LIST_BYTES = 128 << 10
-const COLUMNS = ['setId', 'since', 'bound', 'spid', 'next', 'prev'] as const
+const COLUMNS = ['setId', 'since', 'bound', 'spid', 'next', 'prev', 'boundAt'] as const
 const LENGTH_BYTES = 4
 /** So many references of one id at a time. */
 const SLICE = 1000
@@ -52,8 +62,7 @@ export function* encodeSnapshot(state: FrozenState): Generator<Uint8Array, void,
 
   const { revision, lastSetId, lastLeaseId, servingMs, table } = state
   yield record({ kind: 'header', revision, lastSetId, lastLeaseId, servingMs, pages: table.pages.length })
-  for (const leases of chunksOf(state.leases, ({ name }) => 150 + name.length * 3))
-    yield record({ kind: 'leases', leases })
+  for (const leases of chunksOf(state.leases, weighLease)) yield record({ kind: 'leases', leases })
   for (const sets of chunksOf(state.sets, (set) => 200 + set.token.length * 3)) yield record({ kind: 'sets', sets })
   for (const endedSets of chunksOf(endedSetsIn(state.endedSets), () => 24))
     yield record({ kind: 'endedSets', endedSets })
@@ -67,6 +76,9 @@ export function* encodeSnapshot(state: FrozenState): Generator<Uint8Array, void,
     }
     for (const references of chunksOf(slicesOf(columns.references), ([, list]) => 16 + list.length * 100)) {
       yield record({ kind: 'references', page, references })
+    }
+    for (const holds of chunksOf(slicesOf(columns.holds), ([, list]) => 16 + list.length * 100)) {
+      yield record({ kind: 'holds', page, holds })
     }
     for (const pending of chunksOf(columns.pending, () => 8)) yield record({ kind: 'pending', page, pending })
   }
@@ -144,6 +156,12 @@ function addPart(draft: Draft, part: Exclude<Part, { kind: 'header' }>, bytes: U
         known.set(id, [...(known.get(id) ?? []), ...references])
       }
       return
+    case 'holds':
+      for (const [id, holds] of part.holds) {
+        const known = pageAt(draft, part.page, what).holds
+        known.set(id, [...(known.get(id) ?? []), ...holds])
+      }
+      return
     case 'pending':
       for (const id of part.pending) pageAt(draft, part.page, what).pending.add(id)
       return
@@ -203,10 +221,20 @@ function decodePayload(payload: Uint8Array, what: string): { readonly part: Part
 }
 
 /** An id that very many leases hold is told in several pieces, so that none is longer than a record may be. */
-function* slicesOf(all: Iterable<References>): Generator<References, void, undefined> {
-  for (const [id, references] of all) {
-    for (let from = 0; from < references.length; from += SLICE) yield [id, references.slice(from, from + SLICE)]
+function* slicesOf<Item>(
+  all: Iterable<readonly [number, readonly Item[]]>,
+): Generator<readonly [number, Item[]], void, undefined> {
+  for (const [id, list] of all) {
+    for (let from = 0; from < list.length; from += SLICE) yield [id, list.slice(from, from + SLICE)]
   }
+}
+
+/** A lease may name 1,024 sets. */
+function weighLease({ name, holding }: LeaseRecord): number {
+  const names = holding?.names ?? 'all'
+  const named =
+    names === 'all' ? 0 : names.tokens.reduce((sum, { length }) => sum + 4 + 3 * length, 20 * names.setIds.length)
+  return 300 + name.length * 3 + named
 }
 
 function weighDevices([, devices]: Devices): number {

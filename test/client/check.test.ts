@@ -7,6 +7,7 @@ import { fakeTransport } from './fake-transport.ts'
 import { manualClock } from './manual-clock.ts'
 
 const setHandle = 'handle'
+const hold = { leaseHandle: 'key' }
 
 function setUp() {
   const fake = fakeTransport(() => ({ revision: '1', set: null }))
@@ -59,6 +60,19 @@ const refused: [string, string, (client: Client) => unknown][] = [
   ['1,025 names', 'tokens', (c) => c.subscribe({ tokens: names(1024), setHandles: ['x'], start: 'now' })],
   ['a type that is not known', 'types[0]', (c) => c.subscribe({ all: true, types: [untyped('BOUND')], start: 'now' })],
   ['no start', 'start', (c) => c.subscribe(untyped({ all: true }))],
+  ['a hold from now on', 'start', (c) => c.subscribe({ all: true, start: 'now', hold })],
+  ['a hold of no lease', 'lease_handle', (c) => c.subscribe({ all: true, start: 'snapshot', hold: untyped({}) })],
+  ['a hold that is a handle', 'request', (c) => c.subscribe({ all: true, start: 'snapshot', hold: untyped('key') })],
+  [
+    'a hold of no priority',
+    'priority',
+    (c) => c.subscribe({ all: true, start: 'snapshot', hold: { ...hold, priority: untyped('cpu') } }),
+  ],
+  [
+    'a hold without teardowns',
+    'types',
+    (c) => c.subscribe({ all: true, start: 'snapshot', hold, types: ['BIND', 'UNBIND'] }),
+  ],
   ['a revision that is none', 'after_revision', (c) => c.subscribe({ all: true, start: { afterRevision: -1n } })],
   ['a space that is no text', 'space_id', (c) => c.subscribe({ all: true, start: 'now', spaceId: untyped(7) })],
   ['a signal that is none', 'signal', (c) => c.getStatus({ signal: untyped('soon') })],

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Client } from '../../client/api.ts'
 import { makeClient } from '../../client/client.ts'
 import { fakeTransport } from './fake-transport.ts'
+import { grpcError } from './grpc-error.ts'
 import { manualClock } from './manual-clock.ts'
 
 const leaseHandle = 'key-to-lease'
@@ -16,6 +17,14 @@ const wireLease = {
   references: '3',
   sets: 1,
   state: 'ALIVE',
+  hold: {
+    priority: 'CPU',
+    tokens: ['vm-a'],
+    set_ids: ['9007199254740993'],
+    all: false,
+    register_revision: '4',
+    acknowledged_revision: '18446744073709551615',
+  },
 }
 const lease = {
   leaseHandle,
@@ -27,6 +36,14 @@ const lease = {
   references: 3,
   sets: 1,
   state: 'ALIVE',
+  hold: {
+    priority: 'CPU',
+    tokens: ['vm-a'],
+    setIds: [9_007_199_254_740_993n],
+    all: false,
+    registerRevision: 4n,
+    acknowledgedRevision: 18_446_744_073_709_551_615n,
+  },
 }
 
 function setUp(answer: Parameters<typeof fakeTransport>[0]) {
@@ -47,6 +64,9 @@ const refused: [string, string, (client: Client) => unknown][] = [
   ['a revocation of nothing', 'lease_handle', (c) => c.revokeLease(untyped({}))],
   ['a look at nothing', 'lease_handle', (c) => c.getLease(untyped({}))],
   ['a page below zero', 'page_size', (c) => c.listLeases({ pageSize: -1 })],
+  ['an acknowledgement of nobody', 'lease_handle', (c) => c.acknowledge(untyped({ revision: 1n }))],
+  ['an acknowledgement of nothing', 'revision', (c) => c.acknowledge(untyped({ leaseHandle }))],
+  ['a revision that is a number', 'revision', (c) => c.acknowledge({ leaseHandle, revision: untyped(7) })],
   ['a set of an empty lease', 'lease_handle', (c) => c.createSet({ leaseHandle: '' })],
   ['a reference without a lease', 'lease_handle', (c) => c.acquire(untyped({ setHandle, ioasid: 1 }))],
   ['a reference in no set', 'set_ref', (c) => c.release(untyped({ ioasid: 1, leaseHandle }))],
@@ -101,6 +121,29 @@ describe('the client of a holder', () => {
     expect(calls[0]?.request).toMatchObject({ set_ref: 'token', token: 'vm-a', ioasid: 7, lease_handle: leaseHandle })
     expect(calls[0]?.request['request_id']).toMatch(/^[0-9a-f-]{36}$/)
     expect(calls[1]?.request).toMatchObject({ set_ref: 'set_handle', set_handle: setHandle, request_id: 'mine' })
+  })
+
+  it('acknowledges a revision, as often as nobody answers, and keeps its 64 bits', async () => {
+    let attempts = 0
+    const manual = manualClock()
+    const fake = fakeTransport(() => {
+      attempts += 1
+      if (attempts < 3) throw grpcError('UNAVAILABLE')
+      return { revision: '18446744073709551615' }
+    })
+    const client = makeClient(() => fake.transport, manual.clock)
+    const answer = client.acknowledge({ leaseHandle, revision: 9_007_199_254_740_993n })
+    await manual.advance(1_000)
+    expect(await answer).toEqual({ revision: 18_446_744_073_709_551_615n })
+    expect(fake.calls.map(({ path }) => path)).toEqual(Array(3).fill('/ioasid.v1.NotificationService/Acknowledge'))
+    for (const { request } of fake.calls) {
+      expect(request).toEqual({ lease_handle: leaseHandle, revision: '9007199254740993' })
+    }
+  })
+
+  it('tells of a lease without a hold', async () => {
+    const { client } = setUp(() => ({ lease: { ...wireLease, hold: null } }))
+    expect((await client.getLease({ leaseHandle })).hold).toBeUndefined()
   })
 
   it('takes a reference where it finds an id, and has a set end with a lease', async () => {

@@ -20,16 +20,20 @@ export function manualClock(random = 0.5) {
     clock,
     /** How many timers are set. */
     timers: () => timers.size,
+    /** Time passes in which nothing else runs. */
+    block: (byMs: number): void => {
+      nowMs += byMs
+    },
     async advance(byMs: number): Promise<void> {
       const untilMs = nowMs + byMs
       await settle()
       for (let due = next(untilMs); due !== undefined; due = next(untilMs)) {
-        nowMs = due.atMs
+        nowMs = Math.max(nowMs, due.atMs)
         timers.delete(due)
         due.run()
         await settle()
       }
-      nowMs = untilMs
+      nowMs = Math.max(nowMs, untilMs)
     },
   }
 }

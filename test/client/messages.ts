@@ -20,7 +20,7 @@ export const header = (revision: number, space_id = SPACE) => message('HEADER', 
 export const heartbeat = (revision: number, prev: number) => message('HEARTBEAT', revision, prev)
 export const snapshotEnd = (revision: number, prev = revision) => message('SNAPSHOT_END', revision, prev)
 
-const bind = (revision: number, ioasid: number, spid: number): Notification => ({
+export const bind = (revision: number, ioasid: number, spid: number, rest: Notification = {}): Notification => ({
   type: 'BIND',
   revision: String(revision),
   token: 'vm-a',
@@ -29,7 +29,25 @@ const bind = (revision: number, ioasid: number, spid: number): Notification => (
   generation: '1',
   spid,
   bind_revision: String(revision),
+  ...rest,
 })
+
+/** Of the binding that `bind` at another revision has made. */
+export const unbind = (revision: number, ioasid: number, spid: number, bound: number, rest: Notification = {}) =>
+  bind(revision, ioasid, spid, { type: 'UNBIND', bind_revision: String(bound), ...rest })
+
+export const free = (revision: number, ioasid: number): Notification => ({
+  type: 'FREE',
+  revision: String(revision),
+  token: 'vm-a',
+  set_id: '1',
+  ioasid,
+  generation: '1',
+})
+
+/** Any events of one revision, or any part of a snapshot. */
+export const change = (revision: number, prev: number, notifications: Notification[], more = false) =>
+  message('NOTIFICATIONS', revision, prev, { more, notifications })
 
 /** Events of one revision; each is a BIND of the given id to a SPID a hundred higher. */
 export const events = (revision: number, prev: number, ioasids: number[], more = false) =>

@@ -169,7 +169,14 @@ describe('the client', () => {
   it('reports the daemon', async () => {
     const counts = { capacity: 1024, reserved: 16, available: 1007, sets: 1, allocated: 2, free_pending: 0 }
     const rest = { resting: 0, leases: 0, subscriptions: 3, revision: '9', compact_revision: '1' }
-    const more = { version: '0.1.0', space_id: 's', request_window_ms: '600000', store: 'memory', role: 'LEADER' }
+    const more = {
+      version: '0.1.0',
+      space_id: 's',
+      request_window_ms: '600000',
+      store: 'memory',
+      role: 'LEADER',
+      overruns: '4',
+    }
     const { client } = setUp(() => ({ ...counts, ...rest, ...more }))
     expect(await client.getStatus()).toEqual({
       version: '0.1.0',
@@ -188,6 +195,7 @@ describe('the client', () => {
       requestWindowMs: 600_000,
       store: 'memory',
       role: 'LEADER',
+      overruns: 4,
     })
   })
 })

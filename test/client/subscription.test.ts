@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { grpcError } from './grpc-error.ts'
 import { settle } from './manual-clock.ts'
-import { events, header, heartbeat, SPACE } from './messages.ts'
+import { events, header, heartbeat, SPACE, snapshotEnd } from './messages.ts'
 import { reading, setUp } from './subscriber.ts'
 
 const now = { start: 'now', now: true }
@@ -126,6 +126,40 @@ describe('a subscription', () => {
     await first
     await settle()
     expect(stream(0).unread()).toBe(89)
+  })
+
+  it('that holds says so whenever it asks, with the same lease and priority', async () => {
+    const hold = { leaseHandle: 'key', priority: 'IOMMU' } as const
+    const { subscription, stream, advance } = setUp({ hold, start: 'snapshot', onLost: 'snapshot' })
+    reading(subscription)
+    const held = { hold: true, lease_handle: 'key', priority: 'IOMMU' }
+    await settle()
+    expect(stream(0).request).toMatchObject({ ...held, start: 'snapshot' })
+    stream(0).send(header(10))
+    stream(0).send(snapshotEnd(10))
+    stream(0).end(grpcError('UNAVAILABLE'))
+    await advance(100)
+    expect(stream(1).request).toMatchObject({ ...held, ...startAfter('10') })
+    stream(1).end(grpcError('OUT_OF_RANGE', 'gone', { reason: 'COMPACTED' }))
+    await advance(200)
+    expect(stream(2).request).toMatchObject({ ...held, start: 'snapshot' })
+  })
+
+  it.each([
+    ['ABORTED', 'SUPERSEDED'],
+    ['NOT_FOUND', 'LEASE_NOT_FOUND'],
+    ['FAILED_PRECONDITION', 'HOLD_DIFFERS'],
+  ] as const)('that holds ends with %s %s, and is not resumed', async (code, reason) => {
+    const { subscription, stream, streams, advance } = setUp({ hold: { leaseHandle: 'key' }, start: 'snapshot' })
+    const { end } = reading(subscription)
+    await settle()
+    expect(stream(0).request).toMatchObject({ hold: true, lease_handle: 'key' })
+    expect(stream(0).request).not.toHaveProperty('priority')
+    stream(0).send(header(10))
+    stream(0).end(grpcError(code, 'no', { reason }))
+    await advance(60_000)
+    expect(end()).toMatchObject({ code, reason })
+    expect(streams).toHaveLength(1)
   })
 
   it('notices that a message is missing, tells nothing of what follows, and asks again', async () => {

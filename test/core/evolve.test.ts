@@ -158,7 +158,7 @@ describe('an entry that does not fit the state throws', () => {
   it('a lease is not held for nothing, and no set drains while some of its ids are in use', () => {
     const { state } = heldSpace()
     add(state, [{ kind: 'RELEASE', set: a, ioasid: asIoasid(1), leaseId: alive }])
-    expect(() => add(state, [{ kind: 'LEASE_HELD', leaseId: alive }])).toThrow('lease 1 cannot be held')
+    expect(() => add(state, [{ kind: 'LEASE_HELD', leaseId: alive }])).toThrow('lease 1 is held for nothing')
     const other = heldSpace().state
     add(other, [
       { kind: 'UNBIND', set: a, runs: [1, 1, 10, 3, 5], pending: true },

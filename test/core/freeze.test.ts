@@ -89,6 +89,39 @@ describe('a frozen view', () => {
     expect(contentOf(frozen)).toStrictEqual(was)
   })
 
+  it('shows what was of holds, and copies only the pages whose ids they are written to', () => {
+    const running = full()
+    const { state } = running
+    const leaseId = asLeaseId(1)
+    submit(running, { kind: 'grant_lease', terms: { name: 'kvm', ttlMs: 1000, onExpiry: 'HOLD' } })
+    const attach = (id: number) =>
+      submit(running, { kind: 'attach_spid', setId, ioasid: asIoasid(id), spid: asSpid(id), device: '' })
+    const detach = (id: number) => submit(running, { kind: 'detach_spid', setId, ioasid: asIoasid(id), device: '' })
+    for (const id of [1, 5000, 9000]) attach(id)
+    const frozen = freeze(state)
+    const kept = () => state.table.pages.map((page, number) => page === frozen.table.pages[number])
+    submit(running, { kind: 'register', leaseId, names: 'all', priority: 'CPU' })
+    expect(kept()).toEqual([true, true, true, true])
+    detach(5000)
+    expect(kept()).toEqual([true, false, true, true])
+
+    const later = freeze(state)
+    const [was, wasLater] = [contentOf(frozen), contentOf(later)]
+    const { pages } = later.table
+    submit(running, { kind: 'acknowledge', leaseId, revision: state.revision })
+    expect(state.table.pages.map((page, number) => page === pages[number])).toEqual([true, false, true, true])
+    attach(5000)
+    submit(running, { kind: 'free', setId, ioasids: [asIoasid(9000)], generation: null })
+    submit(running, { kind: 'expire_lease', leaseId })
+    submit(running, { kind: 'acknowledge', leaseId, revision: state.revision })
+    expect(state.table.pages[0]?.holds.size).toBe(1)
+    submit(running, { kind: 'revive_lease', leaseId })
+    submit(running, { kind: 'register', leaseId, names: { tokens: ['vm-a'], setIds: [] }, priority: 'DEVICE' })
+    submit(running, { kind: 'revoke_lease', leaseId })
+    expect(contentOf(frozen)).toStrictEqual(was)
+    expect(contentOf(later)).toStrictEqual(wasLater)
+  })
+
   it('tells a subscriber every set and then every id, in the order of allocation', () => {
     const running = start({ policy: 'lowest' })
     const allocate = (owner: number, count: number) =>

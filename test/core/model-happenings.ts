@@ -61,6 +61,12 @@ export function happenings(events: readonly Event[]): readonly Happening[] {
       case 'LEASE_END':
         told.push([event.kind, event.leaseId])
         break
+      case 'REGISTER':
+        told.push([event.kind, event.leaseId, JSON.stringify(event.names), event.priority])
+        break
+      case 'ACKNOWLEDGE':
+        told.push([event.kind, event.leaseId, event.acknowledged])
+        break
     }
   }
   return told
@@ -68,15 +74,16 @@ export function happenings(events: readonly Event[]): readonly Happening[] {
 
 /** Only the order of one id's happenings is promised, and that the beginning and the ends of sets are around them. */
 export function inOrderOfIds(happened: readonly Happening[]): object {
-  const isOf = (what: string, [kind]: Happening) => String(kind).startsWith(what)
+  const isOfLease = ([kind]: Happening) => /^(LEASE_.*|REGISTER|ACKNOWLEDGE)$/.test(String(kind))
+  const isOfSet = ([kind]: Happening) => String(kind).startsWith('SET_')
   const byNumber = (a: Happening, b: Happening) => Number(a[1]) - Number(b[1])
-  const told = happened.filter((each) => !isOf('LEASE_', each))
-  const isOfId = (each: Happening) => !isOf('SET_', each)
+  const told = happened.filter((each) => !isOfLease(each))
+  const isOfId = (each: Happening) => !isOfSet(each)
   const ends = told.slice(told.findLastIndex(isOfId) + 1)
   return {
-    ofLeases: happened.filter((each) => isOf('LEASE_', each)),
+    ofLeases: happened.filter(isOfLease),
     ofIds: told.filter(isOfId).sort(byNumber),
-    setsAmongIds: told.slice(0, told.length - ends.length).filter((each) => isOf('SET_', each)),
+    setsAmongIds: told.slice(0, told.length - ends.length).filter(isOfSet),
     ofSets: [...ends].sort(byNumber),
   }
 }

@@ -7,6 +7,7 @@ import {
   type ModelOutcome,
   type ModelSet,
   type Of,
+  overReferences,
   ownId,
   referencesOf,
   refuse,
@@ -17,6 +18,7 @@ import {
   unreservedOf,
   usableIds,
 } from './model.ts'
+import { matchingLeases, newHoldersOf } from './model-holds.ts'
 
 /** The model's commands on ids of one set. */
 
@@ -36,7 +38,8 @@ export function allocate(
   }
   const limit = unreservedOf(model)
   if (set.quota === 0 && count > limit) return refuse('CAPACITY_EXCEEDED', { limit, requested: count })
-  const tooMuch = overData(model, privateData, count)
+  const newPairs = spids === null ? 0 : count * matchingLeases(model, set).length
+  const tooMuch = overData(model, privateData, count) ?? overReferences(model, newPairs)
   if (tooMuch !== undefined) return tooMuch
   const taken = new Set(allIds(model).map(({ id }) => id.ioasid))
   const free = usableIds(model.config).filter((id) => id >= min && id <= max && !taken.has(id))
@@ -64,7 +67,7 @@ export function allocate(
     if (privateData !== null) happened.push(['DATA', ioasid])
     const bindRevision = spid === undefined ? undefined : revision
     const devices = spid === undefined ? [] : ['']
-    const rest = { data: show(privateData), references: [], isPending: false }
+    const rest = { data: show(privateData), references: [], holds: [], isPending: false }
     return { ioasid, generation: revision, spid, bindRevision, devices, ...rest }
   })
   set.ids.push(...made.sort((a, b) => a.ioasid - b.ioasid))
@@ -81,7 +84,7 @@ export function free(model: Model, set: ModelSet, { ioasids, generation }: Of<'f
   }
   const stale = found.find((id) => generation !== null && id.generation !== generation)
   if (stale !== undefined) return refuse('STALE_GENERATION', { ioasid: stale.ioasid, generation: stale.generation })
-  const references = found.some((id) => id.references.length > 0) ? found.map(referencesOf) : []
+  const references = found.some((id) => referencesOf(id) > 0) ? found.map(referencesOf) : []
   return { answer: { kind: 'freed', references }, happened: [...endIds(found), ...settle(model)] }
 }
 
@@ -133,6 +136,8 @@ function attachSpid(model: Model, set: ModelSet, id: ModelId, { spid, device }: 
   }
   const holder = set.ids.find((each) => each.spid === spid)
   if (holder !== undefined) return refuse('SPID_IN_USE', { set_id: set.setId, spid, ioasid: holder.ioasid })
+  const tooMuch = overReferences(model, newHoldersOf(model, set, id).length)
+  if (tooMuch !== undefined) return tooMuch
   id.spid = spid
   id.bindRevision = model.revision + 1
   id.devices = [device]

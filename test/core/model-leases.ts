@@ -9,6 +9,7 @@ import {
   type ModelLease,
   type ModelOutcome,
   type Of,
+  overReferences,
   ownId,
   type Refusal,
   referencesOf,
@@ -20,7 +21,7 @@ import { showId, showLease } from './model-show.ts'
 
 /** The model's commands on leases and references. */
 
-type OfLease = Of<'grant_lease'> | Of<'revive_lease'> | Of<'revoke_lease'> | Of<'expire_lease'>
+type OfLease = Of<'grant_lease' | 'revive_lease' | 'revoke_lease' | 'force_revoke_lease' | 'expire_lease'>
 
 export function changeLease(model: Model, command: OfLease): ModelOutcome {
   if (command.kind === 'grant_lease') return grant(model, command)
@@ -35,10 +36,11 @@ export function changeLease(model: Model, command: OfLease): ModelOutcome {
         happened: isHeld ? [['LEASE_REVIVE', leaseId]] : [],
       }
     case 'revoke_lease':
+    case 'force_revoke_lease':
       return { answer: { kind: 'done' }, happened: end(model, lease, true) }
     case 'expire_lease': {
       if (isHeld) return refuse('LEASE_NOT_FOUND')
-      const holdsNothing = !allIds(model).some(({ id }) => holds(id, leaseId))
+      const holdsNothing = !isHolder(model, leaseId)
       return {
         answer: { kind: 'done' },
         happened: end(model, lease, lease.terms.onExpiry === 'RELEASE' || holdsNothing),
@@ -51,7 +53,13 @@ function grant(model: Model, { terms }: Of<'grant_lease'>): ModelOutcome {
   const limit = model.config.maxLeases
   if (model.leases.length >= limit) return refuse('TOO_MANY', { what: 'leases', limit })
   model.lastLeaseId += 1
-  const lease: ModelLease = { leaseId: model.lastLeaseId, terms, isHeld: false }
+  const lease: ModelLease = {
+    leaseId: model.lastLeaseId,
+    terms,
+    isHeld: false,
+    registration: undefined,
+    acknowledged: 0,
+  }
   model.leases.push(lease)
   return {
     answer: { kind: 'lease', lease: showLease(model, lease) },
@@ -62,11 +70,15 @@ function grant(model: Model, { terms }: Of<'grant_lease'>): ModelOutcome {
 function end(model: Model, lease: ModelLease, dropsReferences: boolean): Happening[] {
   const { leaseId } = lease
   const ownSets = model.sets.filter((set) => set.leaseId === leaseId)
+  lease.registration = undefined
   if (!dropsReferences) {
     lease.isHeld = true
     return [['LEASE_HELD', leaseId], ...endSets(model, ownSets)]
   }
-  for (const { id } of allIds(model)) id.references = id.references.filter((each) => each.leaseId !== leaseId)
+  for (const { id } of allIds(model)) {
+    id.references = id.references.filter((each) => each.leaseId !== leaseId)
+    id.holds = id.holds.filter((each) => each.leaseId !== leaseId)
+  }
   model.leases = model.leases.filter((each) => each !== lease)
   return [['LEASE_END', leaseId], ...endSets(model, ownSets)]
 }
@@ -103,9 +115,8 @@ function addReference(model: Model, id: ModelId, leaseId: number): Refusal | und
     own.count += 1
     return undefined
   }
-  const pairs = allIds(model).flatMap((each) => each.id.references).length
-  const limit = model.config.maxReferences
-  if (pairs >= limit) return refuse('TOO_MANY', { what: 'references', limit })
+  const tooMany = overReferences(model, 1)
+  if (tooMany !== undefined) return tooMany
   id.references.push({ leaseId, sinceRevision: model.revision + 1, sinceWallMs: wallMsOf(model), count: 1 })
   id.references.sort((a, b) => a.leaseId - b.leaseId)
   return undefined
@@ -122,16 +133,18 @@ export function release(model: Model, { set: ref, ioasid, leaseId }: Of<'acquire
   if (own === undefined) return refuse('NOT_HELD', { ioasid })
   own.count -= 1
   id.references = id.references.filter((each) => each.count > 0)
-  const happened: Happening[] = [['RELEASE', ioasid, leaseId]]
-  if (lease.isHeld && !allIds(model).some((each) => holds(each.id, leaseId))) {
-    model.leases = model.leases.filter((each) => each !== lease)
-    happened.push(['LEASE_END', leaseId])
-  }
-  happened.push(...settle(model))
+  const happened: Happening[] = [['RELEASE', ioasid, leaseId], ...endIfHeldForNothing(model, lease), ...settle(model)]
   const reclaimed = happened.some(([kind]) => kind === 'RECLAIM')
   return { answer: { kind: 'released', references: referencesOf(id), reclaimed }, happened }
 }
 
-function holds(id: ModelId, leaseId: number): boolean {
-  return id.references.some((each) => each.leaseId === leaseId)
+/** A HELD lease is gone with its last reference. */
+export function endIfHeldForNothing(model: Model, lease: ModelLease): Happening[] {
+  if (!lease.isHeld || isHolder(model, lease.leaseId)) return []
+  model.leases = model.leases.filter((each) => each !== lease)
+  return [['LEASE_END', lease.leaseId]]
+}
+
+function isHolder(model: Model, leaseId: number): boolean {
+  return allIds(model).some(({ id }) => [...id.references, ...id.holds].some((each) => each.leaseId === leaseId))
 }

@@ -15,6 +15,7 @@ import {
   sum,
   unreservedOf,
 } from './model.ts'
+import { acknowledge, register, takeHolds, wasTornDown } from './model-holds.ts'
 import { allocate, changeId, free } from './model-ids.ts'
 import { acquire, acquireBySpid, changeLease, release } from './model-leases.ts'
 import { showSet } from './model-show.ts'
@@ -22,7 +23,11 @@ import { showSet } from './model-show.ts'
 /** Answers a command, and changes the model if it succeeds. */
 export function ask(model: Model, command: Command): ModelOutcome {
   const outcome = carryOut(model, command)
-  if ('happened' in outcome && outcome.happened.length > 0) model.revision += 1
+  if ('happened' in outcome && outcome.happened.length > 0) {
+    model.revision += 1
+    wasTornDown(model, outcome.happened)
+    takeHolds(model)
+  }
   return outcome
 }
 
@@ -39,8 +44,13 @@ function carryOut(model: Model, command: Command): ModelOutcome {
     case 'grant_lease':
     case 'revive_lease':
     case 'revoke_lease':
+    case 'force_revoke_lease':
     case 'expire_lease':
       return changeLease(model, command)
+    case 'register':
+      return register(model, command)
+    case 'acknowledge':
+      return acknowledge(model, command)
     default:
       return changeSet(model, command)
   }
@@ -56,6 +66,8 @@ function changeSet(model: Model, command: OfSet): ModelOutcome {
       return adjustQuota(model, set, command.quota)
     case 'delete_set':
       return deleteSet(model, set, command.force)
+    case 'force_delete_set':
+      return deleteSet(model, set, true)
     case 'allocate':
       return allocate(model, set, command)
     case 'free':

@@ -1,18 +1,17 @@
-import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Command } from '../../server/core/command.ts'
-import { decide } from '../../server/core/decide.ts'
 import { isFailure } from '../../server/core/failure.ts'
 import { violations } from '../../server/core/invariants.ts'
 import { ripen } from '../../server/core/rest.ts'
 import { type FrozenState, freeze, type SpaceConfig, type State } from '../../server/core/state.ts'
 import { canonical, contentOf, type Running, restore, start, submit, thaw } from '../support/space.ts'
+import { rebuilt, same, sameState } from './copies.ts'
 import { allIds, contradicts, createModel, type Model } from './model.ts'
 import { happenings, inOrderOfIds, showAnswer } from './model-happenings.ts'
 import { ask } from './model-sets.ts'
 import { observeCore, observeModel, type Probe } from './model-view.ts'
 import { type Action, commandOf, configs, type Step, stories, TOKENS } from './story.ts'
+import { EVERYTHING, HOLDERS, TWO_HOLDERS } from './story-weights.ts'
 
 interface Story {
   readonly core: Running
@@ -28,7 +27,20 @@ describe('the core and a naive model of the contract', () => {
     'agree on every outcome and on all that can be seen, in small spaces that run out and reuse ids',
     () => {
       const capacities = [4, 64] as const
-      const story = stories(capacities, 5, 80)
+      const story = stories(capacities, 5, 80, EVERYTHING)
+      fc.assert(
+        fc.property(configs(capacities), story, (config, drawn) => tell(config, drawn, everything)),
+        { numRuns: 40 },
+      )
+    },
+    PATIENCE_MS,
+  )
+
+  it(
+    'agree where ids are bound and unbound under holders that come, go and come back',
+    () => {
+      const capacities = [4, 24] as const
+      const story = stories(capacities, 3, 100, HOLDERS, TWO_HOLDERS)
       fc.assert(
         fc.property(configs(capacities), story, (config, drawn) => tell(config, drawn, everything)),
         { numRuns: 60 },
@@ -41,7 +53,7 @@ describe('the core and a naive model of the contract', () => {
     'agree in spaces of several pages',
     () => {
       const capacities = [4_200, 9_000] as const
-      const story = stories(capacities, 2_000, 20)
+      const story = stories(capacities, 2_000, 20, EVERYTHING)
       fc.assert(
         fc.property(configs(capacities), story, (config, drawn) => tell(config, drawn, samples)),
         { numRuns: 10 },
@@ -62,26 +74,17 @@ function tell(config: SpaceConfig, drawn: readonly Step[], probe: (model: Model,
       const frozen = freeze(story.core.state)
       story.views.push({ frozen, content: contentOf(frozen) })
     } else if (step.do === 'restart') restart(story, step)
-    // To compare whole states costs most of all: now and then will do.
     else act(story, step, index % 4 === 0)
     same(observeCore(story.core.state, probe(story.model, index)), observeModel(story.model, probe(story.model, index)))
     same(violations(story.core.state), [])
+    // To compare whole states costs most of all: now and then will do.
+    if (index % 16 === 9) sameState(rebuilt(story.core.state), story.core.state)
   }
   for (const { frozen, content } of story.views) same(contentOf(frozen), content)
   // The first one and the last one: each costs a replay.
   for (const view of new Set([undefined, story.views[0], story.views.at(-1)])) {
-    const state = replayed(story, view?.frozen)
-    same(canonical(state), canonical(story.core.state))
-    for (const command of endings(story.core.state)) same(decide(state, command), decide(story.core.state, command))
+    sameState(replayed(story, view?.frozen), story.core.state)
   }
-}
-
-/** What ends much at once, so that an order in which a state happens to be indexed would show. */
-function endings({ leases, sets }: State): Command[] {
-  return [
-    ...[...leases.keys()].map((leaseId) => ({ kind: 'revoke_lease' as const, leaseId })),
-    ...[...sets.keys()].map((setId) => ({ kind: 'delete_set' as const, setId, force: true })),
-  ]
 }
 
 function act({ core, model }: Story, step: Action, isWatched: boolean): void {
@@ -150,9 +153,4 @@ function samples(model: Model, index: number): Probe {
     ),
     pageSize: 1000,
   }
-}
-
-/** The fast comparison first; vitest's own says where two things differ. */
-function same(actual: unknown, expected: unknown): void {
-  if (!isDeepStrictEqual(actual, expected)) expect(actual).toStrictEqual(expected)
 }

@@ -1,5 +1,5 @@
 import type { Command, SetRef } from '../../server/core/command.ts'
-import type { LeaseTerms } from '../../server/core/event.ts'
+import type { LeaseTerms, Names, Priority } from '../../server/core/event.ts'
 import type { SpaceConfig } from '../../server/core/state.ts'
 import { WALL_START_MS } from '../support/space.ts'
 
@@ -16,6 +16,8 @@ export interface ModelId {
   data: string | undefined
   /** By lease ascending. */
   references: ModelReference[]
+  /** Who has a reference by a hold, by lease ascending. */
+  holds: ModelHold[]
   /** Freed: gone as soon as nobody has a reference. Its SPID and bindRevision stay until then. */
   isPending: boolean
 }
@@ -25,6 +27,14 @@ export interface ModelReference {
   readonly sinceRevision: number
   readonly sinceWallMs: number
   count: number
+}
+
+export interface ModelHold {
+  readonly leaseId: number
+  readonly sinceRevision: number
+  readonly sinceWallMs: number
+  /** The latest UNBIND or FREE since then. */
+  lastTeardown: number | undefined
 }
 
 export interface ModelSet {
@@ -43,6 +53,15 @@ export interface ModelLease {
   readonly leaseId: number
   readonly terms: LeaseTerms
   isHeld: boolean
+  registration: ModelRegistration | undefined
+  /** It has cleaned up after every teardown up to here. */
+  acknowledged: number
+}
+
+export interface ModelRegistration {
+  readonly names: Names
+  readonly priority: Priority
+  readonly revision: number
 }
 
 export interface Model {
@@ -105,7 +124,18 @@ export function contradicts(model: Model, config: SpaceConfig): boolean {
 }
 
 export function referencesOf(id: ModelId): number {
-  return sum(id.references.map(({ count }) => count))
+  return sum(id.references.map(({ count }) => count)) + id.holds.length
+}
+
+export function isBound(id: ModelId): boolean {
+  return id.spid !== undefined && !id.isPending
+}
+
+/** So many (id, lease) pairs more: what is acquired and what is held are counted each. */
+export function overReferences(model: Model, more: number): Refusal | undefined {
+  const pairs = sum(allIds(model).map(({ id }) => id.references.length + id.holds.length))
+  const limit = model.config.maxReferences
+  return more > 0 && pairs + more > limit ? refuse('TOO_MANY', { what: 'references', limit }) : undefined
 }
 
 export function find(model: Model, ref: SetRef): ModelSet | undefined {
@@ -122,7 +152,7 @@ export function endIds(ids: readonly ModelId[]): Happening[] {
   const happened: Happening[] = []
   for (const id of ids) {
     if (id.isPending) continue
-    const waits = id.references.length > 0
+    const waits = referencesOf(id) > 0
     if (id.spid !== undefined) {
       happened.push(['UNBIND', id.ioasid, id.spid, id.generation, id.bindRevision ?? 0, waits])
     }
@@ -148,7 +178,7 @@ export function endSets(model: Model, sets: readonly ModelSet[]): Happening[] {
 /** Whatever was asked to end and has nobody left to wait for ends. */
 export function settle(model: Model): Happening[] {
   const happened: Happening[] = []
-  const isOver = (id: ModelId) => id.isPending && id.references.length === 0
+  const isOver = (id: ModelId) => id.isPending && referencesOf(id) === 0
   for (const set of model.sets) {
     for (const { ioasid, generation } of set.ids.filter(isOver)) {
       happened.push(['RECLAIM', ioasid, generation])

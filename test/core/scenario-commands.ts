@@ -1,4 +1,5 @@
 import type { Command, SetRef } from '../../server/core/command.ts'
+import type { Names as HeldNames, Priority } from '../../server/core/event.ts'
 import { asIoasid, asSetId, asSpid, type LeaseId, NO_LEASE, NO_SET, type SetId } from '../../server/core/ids.ts'
 import type { Running } from '../support/space.ts'
 
@@ -105,9 +106,15 @@ function leaseCommandOf(names: Names, { verb, words, options }: Line): Command {
     case 'revive':
       return { kind: 'revive_lease', leaseId }
     case 'revoke':
-      return { kind: 'revoke_lease', leaseId }
+      return { kind: words.includes('force') ? 'force_revoke_lease' : 'revoke_lease', leaseId }
     case 'expire':
       return { kind: 'expire_lease', leaseId }
+    case 'register': {
+      const priority = priorityOf(options.get('priority'))
+      return { kind: 'register', leaseId, names: namesOf(names, words.slice(1)), priority }
+    }
+    case 'acknowledge':
+      return { kind: 'acknowledge', leaseId, revision: Number(words[1]?.replace('r', '')) }
     default:
       throw new Error(`no such command: ${verb}`)
   }
@@ -120,6 +127,20 @@ export function setOf({ setIds }: Names, name = ''): SetId {
 
 export function refOf(names: Names, name = ''): SetRef {
   return name.startsWith('token:') ? { token: name.slice('token:'.length) } : { setId: setOf(names, name) }
+}
+
+/** `all`, or sets as everywhere: `token:vm-a` is held by its token, `vm-a` by its handle. */
+function namesOf(names: Names, words: readonly string[]): HeldNames {
+  if (words.includes('all')) return 'all'
+  const isToken = (word: string) => word.startsWith('token:')
+  const tokens = words.filter(isToken).map((word) => word.slice('token:'.length))
+  const setIds = words.filter((word) => !isToken(word)).map((word) => setOf(names, word))
+  return { tokens: tokens.sort(), setIds: setIds.sort((a, b) => a - b) }
+}
+
+function priorityOf(text: string | undefined): Priority {
+  if (text === 'cpu') return 'CPU'
+  return text === 'iommu' ? 'IOMMU' : 'DEVICE'
 }
 
 export function leaseOf({ leaseIds }: Names, name = ''): LeaseId {

@@ -1,9 +1,9 @@
 import type { Answer, Command } from '../../server/core/command.ts'
-import type { Event, LeaseEvent } from '../../server/core/event.ts'
+import type { Event, LeaseEvent, Names } from '../../server/core/event.ts'
 import type { Failure } from '../../server/core/failure.ts'
 import { NO_LEASE } from '../../server/core/ids.ts'
 import { AGED, BOUND, forEachRun, PLAIN, type Runs, type Stride, UNBOUND } from '../../server/core/runs.ts'
-import type { IoasidView, LeaseView, SetView } from '../../server/core/view.ts'
+import type { HoldView, IoasidView, LeaseView, SetView } from '../../server/core/view.ts'
 import { WALL_START_MS } from '../support/space.ts'
 import { show } from './model.ts'
 
@@ -15,9 +15,23 @@ export function printEvent(event: Event): string {
 }
 
 function printLeaseEvent(event: LeaseEvent): string {
-  if (event.kind !== 'LEASE_GRANT') return `lease ${event.leaseId}`
-  const { name, ttlMs, onExpiry } = event.terms
-  return `lease ${event.leaseId} ${name} for ${ttlMs} ms, then ${onExpiry}`
+  switch (event.kind) {
+    case 'LEASE_GRANT': {
+      const { name, ttlMs, onExpiry } = event.terms
+      return `lease ${event.leaseId} ${name} for ${ttlMs} ms, then ${onExpiry}`
+    }
+    case 'REGISTER':
+      return `lease ${event.leaseId} holds ${printNames(event.names)} as ${event.priority}`
+    case 'ACKNOWLEDGE':
+      return `lease ${event.leaseId} up to r${event.acknowledged}`
+    default:
+      return `lease ${event.leaseId}`
+  }
+}
+
+function printNames(names: Names): string {
+  if (names === 'all') return 'all sets'
+  return [...names.tokens.map((token) => `token:${token}`), ...names.setIds.map((setId) => `#${setId}`)].join(' ')
 }
 
 function printDetails(event: Extract<Event, { set: object }>): string {
@@ -122,14 +136,21 @@ export function printIoasidView(view: IoasidView): string {
   const binding = spid === undefined ? '' : ` spid=${spid} bound at r${bindRevision}${by}`
   const sum = references === 0 ? '' : ` references=${references}`
   const data = privateData === undefined ? '' : ` data="${show(privateData)}"`
-  const holders = view.holders.map(
-    ({ leaseId, name, count, sinceRevision, sinceWallMs }) =>
-      ` held ${count} times by lease ${leaseId} ${name} since r${sinceRevision}, ${(sinceWallMs - WALL_START_MS) / 1000} s`,
-  )
+  const holders = view.holders.map(({ leaseId, name, count, sinceRevision, sinceWallMs, awaiting }) => {
+    const since = `r${sinceRevision}, ${(sinceWallMs - WALL_START_MS) / 1000} s`
+    const awaits = awaiting === undefined ? '' : `, awaiting r${awaiting}`
+    return ` held ${count} times by lease ${leaseId} ${name} since ${since}${awaits}`
+  })
   const identity = `${ioasid} of ${printSet(view)} ${state}${sum} allocated at r${generation}`
   return `${identity}${binding}${data}${holders.join(',')}`
 }
 
-export function printLeaseView({ leaseId, name, ttlMs, onExpiry, references, sets, state }: LeaseView): string {
-  return `lease ${leaseId} ${name} ${state} references=${references} sets=${sets} ttl=${ttlMs} ms, then ${onExpiry}`
+export function printLeaseView(view: LeaseView): string {
+  const { leaseId, name, ttlMs, onExpiry, references, sets, state, hold } = view
+  const terms = `references=${references} sets=${sets} ttl=${ttlMs} ms, then ${onExpiry}`
+  return `lease ${leaseId} ${name} ${state} ${terms}${hold === undefined ? '' : printHold(hold)}`
+}
+
+function printHold({ names, priority, registerRevision, acknowledged }: HoldView): string {
+  return `; holds ${printNames(names)} as ${priority} since r${registerRevision}, acknowledged r${acknowledged}`
 }

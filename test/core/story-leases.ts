@@ -7,7 +7,8 @@ import { allIds, type Model, type ModelSet } from './model.ts'
 /** Steps of leases and references, as part of a random story (story.ts). */
 export type LeaseStep =
   | { readonly do: 'grant'; readonly terms: LeaseTerms }
-  | { readonly do: 'revive' | 'revoke' | 'expire'; readonly lease: number }
+  | { readonly do: 'revive' | 'expire'; readonly lease: number }
+  | { readonly do: 'revoke'; readonly lease: number; readonly by: 'holder' | 'operator' }
   | {
       readonly do: 'acquire' | 'release' | 'acquire_by_spid'
       readonly lease: number
@@ -18,25 +19,26 @@ export type LeaseStep =
     }
 
 export const PLACES = 999
+export const place = fc.nat(PLACES)
 
-export function leaseSteps(): fc.WeightedArbitrary<LeaseStep>[] {
-  const place = fc.nat(PLACES)
-  const step = <Kind extends LeaseStep['do']>(kind: Kind) => fc.constant(kind)
-  const onId = {
-    lease: place,
-    id: place,
-    set: place,
-    spid: fc.nat(6),
-    by: fc.constantFrom('token' as const, 'handle' as const),
-  }
+/** What a step may be drawn as, by what it does. */
+export type Kinds<Step extends { readonly do: string }> = (readonly [Step['do'], fc.Arbitrary<Step>])[]
+
+export function step<const Kind extends string>(kind: Kind): fc.Arbitrary<Kind> {
+  return fc.constant(kind)
+}
+
+export function leaseSteps(): Kinds<LeaseStep> {
+  const by = fc.constantFrom('token' as const, 'handle' as const)
+  const onId = { lease: place, id: place, set: place, spid: fc.nat(6), by }
   return [
-    { weight: 3, arbitrary: fc.record({ do: step('grant'), terms: leaseTerms() }) },
-    { weight: 14, arbitrary: fc.record({ do: step('acquire'), ...onId }) },
-    { weight: 3, arbitrary: fc.record({ do: step('acquire_by_spid'), ...onId }) },
-    { weight: 7, arbitrary: fc.record({ do: step('release'), ...onId }) },
-    { weight: 3, arbitrary: fc.record({ do: step('expire'), lease: place }) },
-    { weight: 1, arbitrary: fc.record({ do: step('revive'), lease: place }) },
-    { weight: 1, arbitrary: fc.record({ do: step('revoke'), lease: place }) },
+    ['grant', fc.record({ do: step('grant'), terms: leaseTerms() })],
+    ['acquire', fc.record({ do: step('acquire'), ...onId })],
+    ['acquire_by_spid', fc.record({ do: step('acquire_by_spid'), ...onId })],
+    ['release', fc.record({ do: step('release'), ...onId })],
+    ['expire', fc.record({ do: step('expire'), lease: place })],
+    ['revive', fc.record({ do: step('revive'), lease: place })],
+    ['revoke', fc.record({ do: step('revoke'), lease: place, by: fc.constantFrom('holder', 'operator') })],
   ]
 }
 
@@ -44,7 +46,7 @@ export function leaseTerms(): fc.Arbitrary<LeaseTerms> {
   return fc.record({
     name: fc.constantFrom('', 'kvm', 'gerät'),
     ttlMs: fc.constantFrom(500, 10_000),
-    onExpiry: fc.constantFrom('RELEASE' as const, 'HOLD' as const),
+    onExpiry: fc.constantFrom('RELEASE', 'HOLD', 'HOLD'),
   })
 }
 
@@ -52,10 +54,13 @@ export function leaseCommandOf(step: LeaseStep, model: Model): Command {
   if (step.do === 'grant') return { kind: 'grant_lease', terms: step.terms }
   const leaseId = leaseAt(step.lease, model)
   switch (step.do) {
-    case 'revive':
-      return { kind: 'revive_lease', leaseId }
+    case 'revive': {
+      const held = model.leases.filter(({ isHeld }) => isHeld).map((lease) => lease.leaseId)
+      const isLikely = step.lease < 0.8 * PLACES
+      return { kind: 'revive_lease', leaseId: isLikely ? asLeaseId(choose(held, [leaseId], step.lease)) : leaseId }
+    }
     case 'revoke':
-      return { kind: 'revoke_lease', leaseId }
+      return { kind: step.by === 'holder' ? 'revoke_lease' : 'force_revoke_lease', leaseId }
     case 'expire':
       return { kind: 'expire_lease', leaseId }
     case 'acquire': {
@@ -100,12 +105,12 @@ function releaseOf({ id: place, set: setPlace, by }: Extract<LeaseStep, { id: nu
  */
 export function leaseAt(place: number, model: Model): LeaseId {
   const live = model.leases.map(({ leaseId }) => leaseId)
-  const holders = allIds(model).flatMap(({ id }) => id.references.map(({ leaseId }) => leaseId))
+  const holders = allIds(model).flatMap(({ id }) => [...id.references, ...id.holds].map(({ leaseId }) => leaseId))
   const likely = place < 0.45 * PLACES && holders.length > 0 ? holders : live
   return asLeaseId(choose(place < 0.95 * PLACES ? likely : [], [1, model.lastLeaseId + 1], place))
 }
 
-function setAt(place: number, model: Model): ModelSet | undefined {
+export function setAt(place: number, model: Model): ModelSet | undefined {
   return place < 0.95 * PLACES ? model.sets[place % model.sets.length] : undefined
 }
 

@@ -4,7 +4,19 @@ import { asIoasid, asSetId, asSpid } from '../../server/core/ids.ts'
 import type { SpaceConfig } from '../../server/core/state.ts'
 import { CONFIG } from '../support/space.ts'
 import type { Model } from './model.ts'
-import { choose, type LeaseStep, leaseAt, leaseCommandOf, leaseSteps, leaseTerms, PLACES } from './story-leases.ts'
+import { type HoldStep, holdCommandOf, holdSteps } from './story-holds.ts'
+import {
+  choose,
+  type Kinds,
+  type LeaseStep,
+  leaseAt,
+  leaseCommandOf,
+  leaseSteps,
+  leaseTerms,
+  PLACES,
+  place,
+  step,
+} from './story-leases.ts'
 
 /**
  * Random stories. A step is drawn without knowing where the story stands, its numbers are taken as places among what
@@ -13,9 +25,10 @@ import { choose, type LeaseStep, leaseAt, leaseCommandOf, leaseSteps, leaseTerms
  */
 export type Step =
   | LeaseStep
+  | HoldStep
   | { readonly do: 'create'; readonly token: string; readonly quota: number; readonly lease: number | null }
   | { readonly do: 'adjust'; readonly set: number; readonly quota: number }
-  | { readonly do: 'delete'; readonly set: number; readonly force: boolean }
+  | { readonly do: 'delete'; readonly set: number; readonly how: 'force' | 'operator' | 'gently' }
   | {
       readonly do: 'allocate'
       readonly set: number
@@ -63,91 +76,79 @@ export function configs(capacities: readonly [number, number]): fc.Arbitrary<Spa
   })
 }
 
+/** How often each step is drawn. */
+export type Weights = Readonly<Record<Step['do'], number>>
+
 /** A story begins with a set, ids and a lease, since little can happen without them. */
 export function stories(
   capacities: readonly [number, number],
   maxCount: number,
   maxLength: number,
+  weights: Weights,
+  opening: readonly Step[] = [],
 ): fc.Arbitrary<Step[]> {
   const ofLease = fc.constantFrom(null, 0)
-  const others = fc.array(steps(capacities, maxCount), { minLength: maxLength >> 1, maxLength, size: 'max' })
+  const others = fc.array(steps(capacities, maxCount, weights), { minLength: maxLength >> 1, maxLength, size: 'max' })
   return fc
     .tuple(leaseTerms(), ofLease, others)
     .map(([terms, lease, others]) => [
       { do: 'grant', terms },
       { do: 'create', token: 'vm-a', quota: 0, lease },
       { do: 'allocate', set: 0, count: 2, range: null, spids: [0, 1], data: 0 },
+      ...opening,
       ...others,
     ])
 }
 
-function steps(capacities: readonly [number, number], maxCount: number): fc.Arbitrary<Step> {
-  const place = fc.nat(PLACES)
-  const quota = fc.oneof(fc.nat(12), fc.nat(capacities[1]), fc.constant(0))
-  const count = fc.oneof({ arbitrary: fc.integer({ min: 1, max: maxCount }), weight: 3 }, fc.constant(1))
-  const range = fc.option(fc.tuple(fc.nat(2 * capacities[1]), fc.nat(2 * capacities[1])), { freq: 2 })
-  const spids = fc.option(fc.tuple(fc.nat(6), fc.constantFrom(1, 1, 2, -1)), { freq: 2 })
-  const onId = { set: place, id: fc.nat(PLACES), data: fc.integer({ min: 1, max: 6 }) }
-  const step = <Kind extends Step['do']>(kind: Kind) => fc.constant(kind)
-  return fc.oneof(
-    ...leaseSteps(),
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        do: step('create'),
-        token: fc.constantFrom('', 'vm-a', 'vm-a', ...TOKENS),
-        quota,
-        lease: fc.option(place, { freq: 2 }),
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ do: step('adjust'), set: place, quota }) },
-    { weight: 2, arbitrary: fc.record({ do: step('delete'), set: place, force: fc.constantFrom(true, true, false) }) },
-    {
-      weight: 9,
-      arbitrary: fc.record({
-        do: step('allocate'),
-        set: place,
-        count,
-        range,
-        spids,
-        data: fc.constantFrom(0, 0, 0, 3),
-      }),
-    },
-    {
-      weight: 5,
-      arbitrary: fc.record({
-        do: step('free'),
-        set: place,
-        ids: fc.uniqueArray(fc.nat(PLACES), { minLength: 1, maxLength: 5 }),
-        age: fc.constantFrom('any' as const, 'any' as const, 'true' as const, 'stale' as const),
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ do: step('free_all'), set: place }) },
-    {
-      weight: 9,
-      arbitrary: fc.record({
-        do: fc.constantFrom('attach' as const, 'attach' as const, 'detach' as const),
-        set: place,
-        id: fc.nat(PLACES),
-        spid: fc.nat(6),
-        device: fc.constantFrom(...DEVICES),
-      }),
-    },
-    {
-      weight: 3,
-      arbitrary: fc.record({ do: fc.constantFrom('attach_data' as const, 'detach_data' as const), ...onId }),
-    },
-    { weight: 3, arbitrary: fc.record({ do: step('wait'), ms: fc.constantFrom(1, 500, 1000, 6000) }) },
-    { weight: 3, arbitrary: fc.record({ do: step('freeze') }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({
+function steps(capacities: readonly [number, number], maxCount: number, weights: Weights): fc.Arbitrary<Step> {
+  const all = [...setSteps(capacities, maxCount), ...idSteps(), ...leaseSteps(), ...holdSteps(TOKENS)]
+  const others: Kinds<Step> = [
+    ['wait', fc.record({ do: step('wait'), ms: fc.constantFrom(1, 500, 1000, 6000) })],
+    ['freeze', fc.record({ do: step('freeze') })],
+    [
+      'restart',
+      fc.record({
         do: step('restart'),
         from: fc.constantFrom('log' as const, 'snapshot' as const),
         config: configs(capacities),
       }),
-    },
-  )
+    ],
+  ]
+  return fc.oneof(...[...all, ...others].map(([kind, arbitrary]) => ({ weight: weights[kind], arbitrary })))
+}
+
+function setSteps(capacities: readonly [number, number], maxCount: number): Kinds<Step> {
+  const quota = fc.oneof(fc.nat(12), fc.nat(capacities[1]), fc.constant(0))
+  const count = fc.oneof({ arbitrary: fc.integer({ min: 1, max: maxCount }), weight: 3 }, fc.constant(1))
+  const range = fc.option(fc.tuple(fc.nat(2 * capacities[1]), fc.nat(2 * capacities[1])), { freq: 2 })
+  const spids = fc.option(fc.tuple(fc.nat(6), fc.constantFrom(1, 1, 2, -1)), { freq: 2 })
+  const token = fc.constantFrom('', 'vm-a', 'vm-a', ...TOKENS)
+  const lease = fc.option(place, { freq: 2 })
+  const data = fc.constantFrom(0, 0, 0, 3)
+  return [
+    ['create', fc.record({ do: step('create'), token, quota, lease })],
+    ['adjust', fc.record({ do: step('adjust'), set: place, quota })],
+    [
+      'delete',
+      fc.record({ do: step('delete'), set: place, how: fc.constantFrom('force', 'force', 'operator', 'gently') }),
+    ],
+    ['allocate', fc.record({ do: step('allocate'), set: place, count, range, spids, data })],
+  ]
+}
+
+function idSteps(): Kinds<Step> {
+  const ids = fc.uniqueArray(place, { minLength: 1, maxLength: 5 })
+  const age = fc.constantFrom('any' as const, 'any' as const, 'true' as const, 'stale' as const)
+  const binding = { set: place, id: place, spid: fc.nat(6), device: fc.constantFrom(...DEVICES) }
+  const onId = { set: place, id: place, data: fc.integer({ min: 1, max: 6 }) }
+  return [
+    ['free', fc.record({ do: step('free'), set: place, ids, age })],
+    ['free_all', fc.record({ do: step('free_all'), set: place })],
+    ['attach', fc.record({ do: step('attach'), ...binding })],
+    ['detach', fc.record({ do: step('detach'), ...binding })],
+    ['attach_data', fc.record({ do: step('attach_data'), ...onId })],
+    ['detach_data', fc.record({ do: step('detach_data'), ...onId })],
+  ]
 }
 
 export type Action = Exclude<Step, { do: 'wait' | 'freeze' | 'restart' }>
@@ -158,6 +159,7 @@ export function commandOf(step: Action, model: Model): Command {
     const leaseId = step.lease === null ? null : leaseAt(step.lease, model)
     return { kind: 'create_set', token: step.token, quota: step.quota, leaseId }
   }
+  if (step.do === 'register' || step.do === 'acknowledge') return holdCommandOf(step, model)
   if (isOfLeases(step)) return leaseCommandOf(step, model)
   // Few places lead to the first set of all, which may be gone, to one that never was, and to no set at all.
   const live = model.sets.map((set) => set.setId)
@@ -177,7 +179,8 @@ export function commandOf(step: Action, model: Model): Command {
     case 'adjust':
       return { kind: 'adjust_quota', setId, quota: step.quota }
     case 'delete':
-      return { kind: 'delete_set', setId, force: step.force }
+      if (step.how === 'operator') return { kind: 'force_delete_set', setId }
+      return { kind: 'delete_set', setId, force: step.how === 'force' }
     case 'allocate': {
       const [a, b] = step.range ?? [0, capacity - 1]
       const [min, max] = [Math.min(a % capacity, b % capacity), Math.max(a % capacity, b % capacity)]
@@ -196,10 +199,21 @@ export function commandOf(step: Action, model: Model): Command {
     }
     case 'free_all':
       return { kind: 'free_all', setId }
-    case 'attach':
-      return { kind: 'attach_spid', setId, ioasid: idAt(step.id), spid: asSpid(step.spid), device: step.device }
-    case 'detach':
-      return { kind: 'detach_spid', setId, ioasid: idAt(step.id), device: step.device }
+    case 'attach': {
+      // Half of the places lead to an id without a SPID.
+      const unbound =
+        step.id < 0.5 * PLACES ? own.filter(({ spid, isPending }) => spid === undefined && !isPending) : []
+      const ioasid = unbound[step.id % unbound.length]?.ioasid ?? idAt(step.id)
+      return { kind: 'attach_spid', setId, ioasid: asIoasid(ioasid), spid: asSpid(step.spid), device: step.device }
+    }
+    case 'detach': {
+      // Half of the places lead to an id with a SPID, and most of them to a device of it.
+      const bound = step.id < 0.5 * PLACES ? own.filter(({ devices }) => devices.length > 0) : []
+      const ioasid = bound[step.id % bound.length]?.ioasid ?? idAt(step.id)
+      const devices = step.spid < 5 ? (own.find((id) => id.ioasid === ioasid)?.devices ?? []) : []
+      const device = devices[step.id % devices.length] ?? step.device
+      return { kind: 'detach_spid', setId, ioasid: asIoasid(ioasid), device }
+    }
     case 'attach_data': {
       const privateData = new Uint8Array(step.data).fill(97 + step.data)
       return { kind: 'attach_data', setId, ioasid: idAt(step.id), privateData }
@@ -209,7 +223,7 @@ export function commandOf(step: Action, model: Model): Command {
   }
 }
 
-function isOfLeases(step: Action): step is LeaseStep {
+function isOfLeases(step: Exclude<Action, HoldStep>): step is LeaseStep {
   return 'terms' in step || 'lease' in step
 }
 

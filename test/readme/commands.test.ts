@@ -40,7 +40,8 @@ test('every command of the README is run by a test', () => {
     'npm start -- --listen',
     'ioasidctl watch',
     'ioasidctl -q set create',
-    'npm run example',
+    'npm run example\n',
+    'npm run example -- life-cycle',
     'protoc -I',
     'npx buf curl',
   ]

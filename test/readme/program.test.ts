@@ -15,7 +15,7 @@ test('the program of the README keeps the table of its VM, with the package by i
   const [block = ''] = blocks('ts')
   const program = block
     .replace('unix:///run/ioasidd/ioasidd.sock', daemon.address)
-    .replace(/table\.(set|delete)\(.*\)/g, '{ $&; console.log(JSON.stringify([...table])) }')
+    .replace(/void vcpus\.(set|delete)\(.*\)/g, '{ $&; console.log(JSON.stringify([...vcpus])) }')
   const { outputText } = ts.transpileModule(program, {
     compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 },
   })

@@ -95,24 +95,30 @@ describe('the bytes of notifications of ids', () => {
   it('are what the library would write, for all numbers', () => {
     const facts = fc.record({ ioasid: word, generation: numbers, spid: word, bindRevision: numbers })
     fc.assert(
-      fc.property(fc.array(facts, { maxLength: 50 }), fc.boolean(), fc.string(), (list, isSnapshot, token) => {
-        const name = { setId: asSetId(2 ** 40), token: token.toWellFormed() }
-        const writer = createPartWriter()
-        for (const each of list) writer.add(encodeHead('BIND', name, revision), each, isSnapshot)
-        const told = codec.deserialize(writer.take()).notifications
-        const expected = list.map(({ ioasid, generation, spid, bindRevision }) => ({
-          type: 'BIND' as const,
-          revision: '9',
-          token: name.token,
-          set_id: String(2 ** 40),
-          ioasid,
-          generation: String(generation),
-          spid,
-          bind_revision: String(bindRevision),
-          snapshot: isSnapshot,
-        }))
-        expect(told).toEqual(codec.deserialize(codec.serialize({ notifications: expected })).notifications)
-      }),
+      fc.property(
+        fc.array(facts, { maxLength: 50 }),
+        fc.constantFrom(undefined, 'snapshot' as const, 'overrun' as const),
+        fc.string(),
+        (list, marking, token) => {
+          const name = { setId: asSetId(2 ** 40), token: token.toWellFormed() }
+          const writer = createPartWriter()
+          for (const each of list) writer.add(encodeHead('BIND', name, revision), each, marking)
+          const told = codec.deserialize(writer.take()).notifications
+          const expected = list.map(({ ioasid, generation, spid, bindRevision }) => ({
+            type: 'BIND' as const,
+            revision: '9',
+            token: name.token,
+            set_id: String(2 ** 40),
+            ioasid,
+            generation: String(generation),
+            spid,
+            bind_revision: String(bindRevision),
+            snapshot: marking === 'snapshot',
+            overrun: marking === 'overrun',
+          }))
+          expect(told).toEqual(codec.deserialize(codec.serialize({ notifications: expected })).notifications)
+        },
+      ),
     )
   })
 })

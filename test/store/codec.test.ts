@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Entry, Event } from '../../server/core/event.ts'
-import { asIoasid, asLeaseId, asRevision, asSetId } from '../../server/core/ids.ts'
+import { asIoasid, asLeaseId, asRevision, asSetId, asSpid } from '../../server/core/ids.ts'
 import { type FrozenState, freeze } from '../../server/core/state.ts'
 import { decodeEntry, decodeParts, encodeEntry, encodeParts, RECORD_BYTES } from '../../server/store/codec.ts'
 import { decodeSnapshot, encodeSnapshot } from '../../server/store/snapshot.ts'
@@ -30,6 +30,10 @@ const leaseId = number.map(asLeaseId)
 const ioasid = number.map(asIoasid)
 const kinds = <Kind extends Event['kind']>(...names: readonly Kind[]) => fc.constantFrom(...names)
 const terms = fc.record({ name: device, ttlMs: number, onExpiry: fc.constantFrom('RELEASE' as const, 'HOLD' as const) })
+const names = fc.oneof(
+  fc.constant('all' as const),
+  fc.record({ tokens: fc.array(device, { maxLength: 5 }), setIds: fc.array(number.map(asSetId), { maxLength: 5 }) }),
+)
 const event: fc.Arbitrary<Event> = fc.oneof(
   fc.record({ kind: kinds('SET_ALLOC'), set, quota: number, leaseId }),
   fc.record({ kind: kinds('SET_ADJUST'), set, quota: number }),
@@ -42,6 +46,8 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   fc.record({ kind: kinds('ACQUIRE', 'RELEASE'), set, ioasid, leaseId }),
   fc.record({ kind: kinds('LEASE_GRANT'), leaseId, terms }),
   fc.record({ kind: kinds('LEASE_HELD', 'LEASE_REVIVE', 'LEASE_END'), leaseId }),
+  fc.record({ kind: kinds('REGISTER'), leaseId, names, priority: fc.constantFrom('CPU', 'IOMMU', 'DEVICE') }),
+  fc.record({ kind: kinds('ACKNOWLEDGE'), leaseId, acknowledged: number.map(asRevision) }),
 )
 const entry: fc.Arbitrary<Entry> = fc.record({
   revision: number.map(asRevision),
@@ -144,20 +150,36 @@ describe('a snapshot', () => {
     expect(isDeepStrictEqual(contentOf(thawed(records)), contentOf(frozen))).toBe(true)
   })
 
-  test('of leases, references and pending ids holds them all, in parts that stay small', () => {
+  test('of leases, references, holds and pending ids holds them all', () => {
     const { state } = busySpace()
     const frozen = freeze(state)
-    expect([...state.leases.values()].map(({ isHeld, references }) => [isHeld, references])).toEqual([
-      [false, 1],
-      [true, 3],
+    const leases = [...state.leases.values()]
+    expect(
+      leases.map(({ isHeld, references, holding }) => [isHeld, references, holding?.references, holding?.names]),
+    ).toEqual([
+      [false, 1, undefined, undefined],
+      [true, 3, undefined, undefined],
+      [false, 0, 3, { tokens: ['vm-alive', 'vm-später'], setIds: [1, 2] }],
+      [false, 0, 3, 'all'],
+      [true, 0, 3, null],
     ])
-    expect(state.freePending).toBe(2)
+    expect(state.freePending).toBe(3)
     const base = decodeSnapshot(encodeSnapshot(frozen))
     expect([...base.leases.values()]).toEqual(frozen.leases)
-    expect(base.lastLeaseId).toBe(2)
+    expect(base.lastLeaseId).toBe(5)
     const pages = base.table.pages.flatMap((page) => page ?? [])
     const known = state.table.pages.flatMap((page) => page ?? [])
     expect(pages.map(({ references }) => references)).toEqual(known.map(({ references }) => references))
+    expect(pages.map(({ holds }) => holds)).toEqual(known.map(({ holds }) => holds))
+    const written = known.flatMap(({ holds }) => [...holds.values()].flat())
+    expect(written.map(({ leaseId, awaiting }) => [leaseId, awaiting > 0])).toEqual(
+      expect.arrayContaining([
+        [3, true],
+        [4, false],
+        [5, false],
+        [5, true],
+      ]),
+    )
     expect(pages.map(({ pending }) => pending)).toEqual(known.map(({ pending }) => pending))
   })
 
@@ -170,6 +192,29 @@ describe('a snapshot', () => {
       submit(running, { kind: 'grant_lease', terms: { name: 'ü'.repeat(100), ttlMs: 1000, onExpiry: 'HOLD' } })
       submit(running, { kind: 'acquire', set: { token: 'vm' }, ioasid: asIoasid(holder % 5 === 0 ? 2 : 1), leaseId })
     }
+    const frozen = freeze(running.state)
+    const records = [...encodeSnapshot(frozen)]
+    expect(Math.max(...records.map((record) => record.length))).toBeLessThan(RECORD_BYTES / 2)
+    expect(isDeepStrictEqual(contentOf(thawed(records)), contentOf(frozen))).toBe(true)
+  })
+
+  test('of an id that thousands of leases must still clean up after is whole, and so are long registrations', () => {
+    const running = start()
+    submit(running, { kind: 'create_set', token: 'vm', quota: 0, leaseId: null })
+    const others = Array.from({ length: 1023 }, (_, index) => `${'ü'.repeat(100)}${index}`)
+    for (let holder = 1; holder <= 2000; holder++) {
+      submit(running, { kind: 'grant_lease', terms: { name: '', ttlMs: 1000, onExpiry: 'HOLD' } })
+      const tokens = ['vm', ...(holder % 100 === 0 ? others : [])]
+      submit(running, {
+        kind: 'register',
+        leaseId: asLeaseId(holder),
+        names: { tokens, setIds: [] },
+        priority: 'CPU',
+      })
+    }
+    const spids = [asSpid(1)]
+    submit(running, { kind: 'allocate', setId: asSetId(1), count: 1, min: 1, max: 9, spids, privateData: null })
+    submit(running, { kind: 'free_all', setId: asSetId(1) })
     const frozen = freeze(running.state)
     const records = [...encodeSnapshot(frozen)]
     expect(Math.max(...records.map((record) => record.length))).toBeLessThan(RECORD_BYTES / 2)

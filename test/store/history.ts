@@ -41,6 +41,7 @@ export function busySpace(): Running {
   running.nowMs = 1500
   done(running, { kind: 'delete_set', setId: gone, force: true })
   holdSome(running, first)
+  registerSome(running)
   return running
 }
 
@@ -65,6 +66,29 @@ function holdSome(running: Running, inUse: Ioasid): void {
   done(running, { kind: 'acquire', set: alive, ioasid: own, leaseId: held })
   done(running, { kind: 'acquire', set: { setId: draining }, ioasid: pending, leaseId: held })
   done(running, { kind: 'free', ...alive, ioasids: [own], generation: null })
+  done(running, { kind: 'expire_lease', leaseId: held })
+}
+
+/**
+ * Three leases are registered, by names and system-wide; the last of them is held. Of the set that is alive one bound id is
+ * written down for nobody but the held lease, one was bound again after a teardown that only the system-wide holder has
+ * acknowledged, one is pending for all three.
+ */
+function registerSome(running: Running): void {
+  const terms = { name: 'vmm', ttlMs: 10_000, onExpiry: 'HOLD' } as const
+  const [byName, ofAll, held] = [asLeaseId(3), asLeaseId(4), asLeaseId(5)]
+  for (let lease = 3; lease <= 5; lease++) done(running, { kind: 'grant_lease', terms })
+  const setId = asSetId(1)
+  const names = { tokens: ['vm-alive', 'vm-später'], setIds: [setId, asSetId(2)] }
+  done(running, { kind: 'register', leaseId: byName, names, priority: 'DEVICE' })
+  done(running, { kind: 'register', leaseId: ofAll, names: 'all', priority: 'IOMMU' })
+  done(running, { kind: 'register', leaseId: held, names: { ...names, setIds: [] }, priority: 'CPU' })
+  const spids = running.state.spids.get(setId)
+  const [again, freed] = [asIoasid(spids?.get(6) ?? 0), asIoasid(spids?.get(7) ?? 0)]
+  done(running, { kind: 'detach_spid', setId, ioasid: again, device: '' })
+  done(running, { kind: 'attach_spid', setId, ioasid: again, spid: asSpid(6), device: '' })
+  done(running, { kind: 'acknowledge', leaseId: ofAll, revision: running.state.revision })
+  done(running, { kind: 'free', setId, ioasids: [freed], generation: null })
   done(running, { kind: 'expire_lease', leaseId: held })
 }
 

@@ -29,6 +29,7 @@ export const LIMITS: EngineOptions['limits'] = {
   requestLimit: 1_000_000,
   maxSubscriptions: 10_000,
   maxOpenSnapshots: 4,
+  teardownTimeoutMs: 5000,
   leaseGraceMs: 5000,
   historyRevisions: 1_000_000,
   historyBytes: 1 << 30,
@@ -129,6 +130,12 @@ export const command = {
     spid: asSpid(spid),
     device,
   }),
+  detachSpid: (setId: SetId, ioasid: number, device = ''): Command => ({
+    kind: 'detach_spid',
+    setId,
+    ioasid: asIoasid(ioasid),
+    device,
+  }),
   attachData: (setId: SetId, ioasid: number, privateData: Uint8Array): Command => ({
     kind: 'attach_data',
     setId,
@@ -140,6 +147,7 @@ export const command = {
     terms: { name, ttlMs, onExpiry },
   }),
   revokeLease: (leaseId: LeaseId): Command => ({ kind: 'revoke_lease', leaseId }),
+  acknowledge: (leaseId: LeaseId, revision: number): Command => ({ kind: 'acknowledge', leaseId, revision }),
   acquire: (setId: SetId, ioasid: number, leaseId: LeaseId): Command => ({
     kind: 'acquire',
     set: { setId },
@@ -209,6 +217,7 @@ export function subscription(
     start: { kind: 'now' },
     spaceId: '',
     heartbeatMs: 5000,
+    hold: undefined,
     ...from,
   }
 }

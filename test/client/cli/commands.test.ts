@@ -161,6 +161,7 @@ compact revision   0
 request window ms  0
 store              memory
 role               LEADER
+overruns           0
 `,
   ],
 ]

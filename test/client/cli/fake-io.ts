@@ -8,10 +8,12 @@ interface World {
   readonly env?: Record<string, string>
   /** What the daemon answers, or throws. */
   readonly answer?: Parameters<typeof fakeTransport>[0]
+  /** When what was printed is written. Default: at once. */
+  readonly written?: () => Promise<void>
 }
 
 /** ioasidctl in a world of its own: a daemon that answers as the test likes, output as text. */
-export function ioasidctl({ env = {}, answer }: World = {}) {
+export function ioasidctl({ env = {}, answer, written = async () => {} }: World = {}) {
   const fake = fakeTransport(answer)
   const manual = manualClock()
   const connected: ConnectOptions[] = []
@@ -23,6 +25,7 @@ export function ioasidctl({ env = {}, answer }: World = {}) {
       out: (text) => {
         out += text
       },
+      written,
       err: (text) => {
         err += text
       },

@@ -12,27 +12,17 @@ const leases = [
     references: '3',
     sets: 1,
     state: 'ALIVE',
+    hold: {
+      priority: 'CPU',
+      tokens: ['vm-a', 'vm-b'],
+      set_ids: ['7', '9', '11'],
+      register_revision: '4',
+      acknowledged_revision: '15',
+    },
   },
   { lease_id: '12', name: '', ttl_ms: '500', remaining_ms: '0', on_expiry: 'HOLD', references: '1', state: 'HELD' },
 ]
-const pending = {
-  ioasid: 7,
-  set_id: '1',
-  token: 'vm-a',
-  spid: 101,
-  state: 'FREE_PENDING',
-  references: '4',
-  generation: '12',
-  bind_revision: '12',
-}
-/** Seconds since 1970 of a time before the fake world's, 2026-01-02T03:04:05Z. */
-const before = (seconds: number) => ({ seconds: String(Date.parse('2026-01-02T03:04:05Z') / 1000 - seconds) })
-const holders = [
-  { lease_id: '5', name: 'kvm', count: 3, since_revision: '13', since_time: before(7_509) },
-  { lease_id: '12', name: '', count: 1, since_revision: '14', since_time: before(-3), awaiting_revision: '15' },
-]
-
-function daemon(path: string, { set_handle }: Record<string, unknown>): unknown {
+function daemon(path: string): unknown {
   switch (path.split('/').at(-1)) {
     case 'CreateSet':
       return { set: { set_id: '1', token: 'vm-a', state: 'ACTIVE', set_handle: 'key-to-a' }, revision: '1' }
@@ -47,9 +37,8 @@ function daemon(path: string, { set_handle }: Record<string, unknown>): unknown 
       return { references: '2', revision: '16' }
     case 'Release':
       return { references: '0', reclaimed: true, revision: '17' }
-    case 'GetIoasid':
-    case 'FindBySpid':
-      return { info: { ...pending, holders: set_handle === 'key-to-a' ? holders : [] }, revision: '16' }
+    case 'ForceDeleteSet':
+      return { set: { set_id: '5', token: 'vm-b', state: 'GONE' }, revision: '18' }
     default:
       return { revision: '15' }
   }
@@ -69,8 +58,8 @@ ID  NAME  TTL_MS  ON_EXPIRY  HANDLE
   [
     ['lease', 'keep-alive'],
     `
-ID  NAME  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS
- 5  kvm   ALIVE   30000         29950  RELEASE             3     1
+ID  NAME  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS  PRIORITY  ACKNOWLEDGED  HOLDS
+ 5  kvm   ALIVE   30000         29950  RELEASE             3     1  CPU                 15  vm-a vm-b #7 and 2 more
 `,
   ],
   [
@@ -85,21 +74,38 @@ ID  NAME  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS
   "onExpiry": "RELEASE",
   "references": 3,
   "sets": 1,
-  "state": "ALIVE"
+  "state": "ALIVE",
+  "hold": {
+    "priority": "CPU",
+    "tokens": [
+      "vm-a",
+      "vm-b"
+    ],
+    "setIds": [
+      "7",
+      "9",
+      "11"
+    ],
+    "all": false,
+    "registerRevision": "4",
+    "acknowledgedRevision": "15"
+  }
 }
 `,
   ],
   [
     ['lease', 'list'],
     `
-ID  NAME  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS
- 5  kvm   ALIVE   30000         29950  RELEASE             3     1
-12  -     HELD      500             0  HOLD                1     0
+ID  NAME  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS  PRIORITY  ACKNOWLEDGED  HOLDS
+ 5  kvm   ALIVE   30000         29950  RELEASE             3     1  CPU                 15  vm-a vm-b #7 and 2 more
+12  -     HELD      500             0  HOLD                1     0  -                    -  -
 `,
   ],
   [['lease', 'list', '-q'], '\n5\n12\n'],
   [['lease', 'revoke'], '\nREVISION\n      15\n'],
   [['lease', 'revoke', '-o', 'jsonl'], '\n{"revision":"15"}\n'],
+  [['lease', 'revoke', '--lease-id', '12', '-q'], '\n15\n'],
+  [['set', 'delete', '--set-id', '5', '--force', '-q'], '\nvm-b\n'],
   [
     ['acquire', '7', '--token', 'vm-a'],
     `
@@ -116,30 +122,16 @@ IOASID  REFERENCES  RECLAIMED  REVISION
 `,
   ],
   [['release', '7', '-o', 'jsonl'], '\n{"ioasid":7,"references":0,"revision":"17","reclaimed":true}\n'],
-  [
-    ['get', '7', '--set-handle', 'key-to-a'],
-    `
-IOASID  SPID  STATE         REFERENCES  GENERATION  SET  TOKEN
-     7   101  FREE_PENDING           4          12    1  vm-a
-not free yet: 4 references left
-  lease 5 (kvm): 3 references since revision 13, 2h 5m ago (2026-01-02T00:58:56.000Z)
-  lease 12: 1 reference since revision 14, 0s ago (2026-01-02T03:04:08.000Z), has yet to acknowledge revision 15
-`,
-  ],
-  [
-    ['get', '7', '--no-headers'],
-    `
-7  101  FREE_PENDING  4  12  1  vm-a
-not free yet: 4 references left; with --set-handle it is shown who holds them
-`,
-  ],
-  [['get', '7', '--set-handle', 'key-to-a', '-q'], '\n7\n'],
 ]
 
 const wrong: [string[], RegExp][] = [
   [['lease', 'grant', 'kvm'], /--ttl/],
   [['lease', 'grant', '--ttl', '30'], /--ttl .* 1ms to 24h/],
   [['lease', 'grant', '--ttl', '30s', '--on-expiry', 'keep'], /Allowed choices are release, hold/],
+  [['lease', 'revoke', '--lease', 'x', '--lease-id', '12'], /not both/],
+  [['lease', 'revoke', '--lease-id', 'kvm'], /--lease-id .* whole number from 0 to 18446744073709551615/],
+  [['set', 'delete', '--set-id', '5'], /--set-id .* --force/],
+  [['set', 'delete', '--set-id', '5', '--force', '--set-handle', 'x'], /not both/],
   [['acquire', '--lease', 'x'], /missing required argument 'ioasid'/],
   [['release', 'seven', '--lease', 'x'], /ioasid.* whole number from 0 to 4294967295/],
   [['acquire', '7', '--token', 'vm-a', '--set-handle', 'x'], /not both/],
@@ -152,30 +144,12 @@ describe('ioasidctl, of holders,', () => {
     expect({ code, err, isClosed }).toEqual({ code: 0, err: '', isClosed: true })
   })
 
-  it('shows who holds a pending id in JSON, as the daemon tells it', async () => {
-    const { out } = await once(world, 'get', '7', '--set-handle', 'key-to-a', '-o', 'json')
-    expect(JSON.parse(out)).toMatchObject({
-      state: 'FREE_PENDING',
-      holders: [
-        { leaseId: '5', name: 'kvm', count: 3, sinceRevision: '13', sinceTime: '2026-01-02T00:58:56.000Z' },
-        { leaseId: '12', count: 1, awaitingRevision: '15' },
-      ],
-    })
-  })
-
-  it.each([
-    [0, '0s'],
-    [59, '59s'],
-    [60, '1m 0s'],
-    [3_599, '59m 59s'],
-    [86_399, '23h 59m'],
-    [90_000, '1d 1h'],
-    [31_536_000, '365d 0h'],
-  ])('says of %d seconds that they are %s', async (seconds, text) => {
-    const holder = { ...holders[0], since_time: before(seconds) }
-    const answer = () => ({ info: { ...pending, holders: [holder] } })
-    const { out } = await once({ env, answer }, 'get', '7', '--set-handle', 'key-to-a')
-    expect(out).toContain(`revision 13, ${text} ago (`)
+  it('shows the sets of every hold', async () => {
+    const list = async (hold: object) =>
+      (await once({ answer: () => ({ leases: [{ ...leases[0], hold }] }) }, 'lease', 'list')).out
+    expect(await list({ priority: 'DEVICE', all: true })).toMatch(/DEVICE +0 {2}every set\n$/)
+    expect(await list({ priority: 'IOMMU', tokens: ['vm-a'] })).toMatch(/IOMMU +0 {2}vm-a\n$/)
+    expect(await list({ priority: 'IOMMU', set_ids: ['7', '8', '9'] })).toMatch(/ {2}#7 #8 #9\n$/)
   })
 
   it('asks for what its arguments say', async () => {
@@ -187,6 +161,8 @@ describe('ioasidctl, of holders,', () => {
     })
     expect(await asked('lease', 'grant', '--ttl', '500ms')).toMatchObject({ name: '', on_expiry: 'RELEASE' })
     expect(await asked('lease', 'revoke')).toMatchObject({ lease_handle: 'key-to-kvm' })
+    expect(await asked('lease', 'revoke', '--lease-id', '12')).toMatchObject({ lease_id: '12' })
+    expect(await asked('set', 'delete', '--set-id', '5', '--force')).toMatchObject({ set_id: '5' })
     expect(await asked('lease', 'revoke', '--lease', 'other')).toMatchObject({ lease_handle: 'other' })
     expect(await asked('acquire', '7')).toMatchObject({ set_ref: 'set_handle', lease_handle: 'key-to-kvm', ioasid: 7 })
     expect(await asked('release', '7', '--token', 'b', '--lease', 'x')).toMatchObject({ token: 'b', lease_handle: 'x' })

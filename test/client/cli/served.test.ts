@@ -16,7 +16,15 @@ describe('ioasidctl', () => {
       }
       const env = { IOASIDCTL_ENDPOINT: served.address, IOASIDCTL_SET_HANDLE: handle }
       const interrupted = new AbortController().signal
-      const code = await main(argv, { out: print, err: print, env, connect, interrupted, nowMs: Date.now })
+      const code = await main(argv, {
+        out: print,
+        written: async () => {},
+        err: print,
+        env,
+        connect,
+        interrupted,
+        nowMs: Date.now,
+      })
       // The daemon's sentences are its own affair, and its space id is chance.
       const told = printed.replace(/ --space-id .*/, '').replace(/^(error: \w+):.*/gm, '$1')
       story.push(`$ ioasidctl ${argv.join(' ')}\n${told}[${code}]`)

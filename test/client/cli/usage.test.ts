@@ -37,6 +37,13 @@ const wrong: [string[], RegExp][] = [
   [['watch', '--all', '-o', 'name'], /table, json and jsonl/],
   [['watch', '--all', '--count', '0'], /--count/],
   [['watch', '--all', '--timeout', '0s'], /--timeout .* 1ms to 24h/],
+  [['watch', '--all', '--hold', '--priority', 'GPU'], /--priority .* CPU, IOMMU, DEVICE/],
+  [['watch', '--all', '--priority', 'CPU'], /--priority goes with --hold/],
+  [['watch', '--all', '--ttl', '5s'], /--ttl goes with --hold/],
+  [['watch', '--all', '--hold', '--ttl', '99ms'], /--ttl .* 100ms to 24h/],
+  [['watch', '--all', '--hold', '--types', 'BIND,UNBIND'], /--types .* BIND, UNBIND, FREE.*--hold/],
+  [['watch', '--all', '--hold', '--snapshot', '--after-revision', '3'], /--snapshot.*--after-revision/],
+  [['watch', '--hold'], /--token, --set-handle or --all/],
   [['frobnicate'], /unknown command 'frobnicate'/],
   [['set', 'list', '--frobnicate'], /unknown option '--frobnicate'/],
 ]

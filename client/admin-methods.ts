@@ -1,0 +1,33 @@
+import type { ForceDeleteSetRequest as WireForceDeleteSet } from '../proto/gen/ioasid/v1/ForceDeleteSetRequest.ts'
+import type { ForceRevokeLeaseRequest as WireForceRevokeLease } from '../proto/gen/ioasid/v1/ForceRevokeLeaseRequest.ts'
+import type { AdminApi, ForceDeleteSetRequest, ForceRevokeLeaseRequest } from './admin-api.ts'
+import type { Call } from './call.ts'
+import { check, requestId, uint64 } from './check.ts'
+import { toSet, toStatus } from './convert.ts'
+import { adminService } from './methods.ts'
+
+export function adminMethods(call: Call): AdminApi {
+  return {
+    getStatus: async (options) => toStatus(await call(adminService.GetStatus, {}, options)),
+
+    forceDeleteSet: async (request, options) => {
+      const { set, revision } = await call(adminService.ForceDeleteSet, encodeForceDeleteSet(request), options)
+      return { set: toSet(set), revision: BigInt(revision) }
+    },
+
+    forceRevokeLease: async (request, options) => {
+      const { revision } = await call(adminService.ForceRevokeLease, encodeForceRevokeLease(request), options)
+      return { revision: BigInt(revision) }
+    },
+  }
+}
+
+function encodeForceDeleteSet(request: ForceDeleteSetRequest): WireForceDeleteSet {
+  check(request, ['setId', 'requestId'])
+  return { set_id: uint64('set_id', request.setId), request_id: requestId(request.requestId) }
+}
+
+function encodeForceRevokeLease(request: ForceRevokeLeaseRequest): WireForceRevokeLease {
+  check(request, ['leaseId', 'requestId'])
+  return { lease_id: uint64('lease_id', request.leaseId), request_id: requestId(request.requestId) }
+}
