@@ -5,6 +5,7 @@ import { createIdTable, type IdPage, type IdTable, ownPageOf, PAGE_IDS, pageOf, 
 import { createIdSpace, type IdSpace } from './id-space.ts'
 import { asLeaseId, asRevision, asSetId, type LeaseId, NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo } from './multimap.ts'
+import { endOfRestMs } from './rest.ts'
 import { isReserved, type LeaseRecord, type SetRecord, type SpaceConfig, type State } from './state.ts'
 
 /**
@@ -206,8 +207,8 @@ function startSpace(state: State): void {
     const slot = slotOf(id)
     if (page.setId[slot] !== 0) return undefined
     const since = page.since[slot] ?? 0
-    const ripeAtMs = (page.bound[slot] ?? 0) + config.reuseDelayMs
-    if (since === 0 || config.reuseDelayMs === 0 || ripeAtMs <= state.servingMs) {
+    const isRipe = endOfRestMs(config, page.bound[slot] ?? 0) <= state.servingMs
+    if (since === 0 || config.reuseDelayMs === 0 || isRipe) {
       forgetNeighbours(table, id)
       return since
     }

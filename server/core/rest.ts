@@ -1,6 +1,6 @@
 import { append, nextOf, remove } from './id-list.ts'
 import { ownPageOf, pageOf, slotOf } from './id-pages.ts'
-import type { State } from './state.ts'
+import type { SpaceConfig, State } from './state.ts'
 
 /**
  * The reuse delay. A reclaimed id goes to the end of the list of resting ids, and back to the space when its time has
@@ -72,5 +72,10 @@ function sinceOf(state: State, id: number): number {
 }
 
 function ripeAtMs(state: State, id: number): number {
-  return (pageOf(state.table, id)?.bound[slotOf(id)] ?? 0) + state.config.reuseDelayMs
+  return endOfRestMs(state.config, pageOf(state.table, id)?.bound[slotOf(id)] ?? 0)
+}
+
+/** Serving time is in whole milliseconds, the fraction left out at both ends: so the one that begins it must pass, too. */
+export function endOfRestMs({ reuseDelayMs }: SpaceConfig, reclaimedMs: number): number {
+  return reclaimedMs + reuseDelayMs + 1
 }

@@ -112,7 +112,9 @@ export function allIds(model: Model): { readonly set: ModelSet; readonly id: Mod
 
 export function restingUntil(model: Model, ioasid: number): number | undefined {
   const reclaimed = model.reclaimed.find((each) => each.ioasid === ioasid)
-  const until = reclaimed === undefined ? 0 : reclaimed.atMs + model.config.reuseDelayMs
+  const { reuseDelayMs } = model.config
+  // The millisecond in which it was reclaimed does not count.
+  const until = reclaimed === undefined || reuseDelayMs === 0 ? 0 : reclaimed.atMs + reuseDelayMs + 1
   return until > model.nowMs ? until : undefined
 }
 

@@ -74,6 +74,21 @@ describe('the reference of a hold', () => {
     expect(await faultsOf(engine)).toEqual([])
   })
 
+  it('of one id that was torn down again keeps no other from being settled: the order is that of the latest teardown', async () => {
+    const { engine, cpu, bind, attach, detach, acknowledge } = await startHolders()
+    await openHold(engine, cpu, 'CPU')
+    const [first, second] = [await bind(70), await bind(71)]
+    await detach(first)
+    const settled = await detach(second)
+    await attach(first, 72)
+    const later = await detach(first)
+    await acknowledge(cpu, settled)
+    expect(await infoOf(engine, second)).toMatchObject({ state: 'IDLE', references: 0 })
+    expect(await infoOf(engine, first)).toMatchObject({ references: 1, holders: [{ awaiting: later }] })
+    await acknowledge(cpu, later)
+    expect(await infoOf(engine, first)).toMatchObject({ state: 'IDLE', references: 0 })
+  })
+
   it('is not there to be released: NOT_HELD, and what the lease acquired besides counts for itself', async () => {
     const { engine, cpu, vm, bind, free, acknowledge } = await startHolders()
     await openHold(engine, cpu, 'CPU')

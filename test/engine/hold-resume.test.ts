@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { command, createSet, makeRevisions, must, namesOf, subscribe } from '../support/engine.ts'
+import { command, createSet, grantLease, makeRevisions, must, namesOf, subscribe } from '../support/engine.ts'
 import { changesOf, faultsOf, hold, infoOf, openHold, startHolders } from '../support/holders.ts'
 import { settle } from '../support/manual-clock.ts'
 
@@ -45,6 +45,36 @@ describe('a holder that comes back', () => {
     expect(must(await engine.status())).toMatchObject({ revision, sets: 1, freePending: 0 })
     const held = await changesOf(engine, other).bind(71)
     expect(await infoOf(engine, held)).toMatchObject({ references: 1 })
+    expect(await faultsOf(engine)).toEqual([])
+  })
+
+  it('after a revival registers anew, also otherwise; what it has acknowledged stays so, and what it has stays its own', async () => {
+    const { engine, clock, iommu, bind, attach, detach, acknowledge } = await startHolders()
+    const leaseId = await grantLease(engine, 2000, 'HOLD')
+    const first = await openHold(engine, leaseId, 'CPU')
+    const id = await bind(70)
+    const early = await detach(id)
+    await attach(id, 71)
+    const late = await detach(id)
+    await acknowledge(leaseId, early)
+    clock.advance(3000)
+    await settle()
+    expect(first.subscription.signal.aborted).toBe(true)
+    const held = { leaseId, count: 1, awaiting: late, sinceRevision: 7 }
+    expect(await infoOf(engine, id)).toMatchObject({ references: 1, holders: [held] })
+    must(await engine.renew(leaseId))
+    const bound = await bind(72)
+    expect(await infoOf(engine, bound)).toMatchObject({ references: 0 })
+    await openHold(engine, leaseId, 'CPU', { sets: 'all' })
+    expect(await infoOf(engine, bound)).toMatchObject({ references: 1 })
+    expect(await infoOf(engine, id)).toMatchObject({ references: 1, holders: [held] })
+    // Who reads it all waits for what it has yet to acknowledge, and for nothing else.
+    const start = { kind: 'after', revision: early - 1 } as const
+    const { told } = await hold(engine, iommu, 'IOMMU', { start })
+    expect(await told()).toEqual([`${early} UNBIND vm 1`, `${early + 1} BIND vm 1`])
+    await acknowledge(leaseId, late)
+    expect((await told())[0]).toBe(`${late} UNBIND vm 1`)
+    expect(await infoOf(engine, id)).toMatchObject({ references: 0 })
     expect(await faultsOf(engine)).toEqual([])
   })
 })

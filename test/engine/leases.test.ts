@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { TellableEvent } from '../../server/core/event.ts'
 import { isFailure } from '../../server/core/failure.ts'
 import type { LeaseId } from '../../server/core/ids.ts'
 import { violations } from '../../server/core/invariants.ts'
 import { getIoasid, getLease, getSet } from '../../server/core/query.ts'
-import { AGED, BOUND, eachId, PLAIN, UNBOUND } from '../../server/core/runs.ts'
 import type { Engine } from '../../server/engine/engine.ts'
 import {
   allocate,
@@ -20,6 +18,7 @@ import {
   subscribe,
 } from '../support/engine.ts'
 import { settle } from '../support/manual-clock.ts'
+import { words } from '../support/told.ts'
 
 const TTL_MS = 2000
 const LATE_MS = 1000
@@ -48,14 +47,6 @@ async function start(onExpiry: 'RELEASE' | 'HOLD') {
 const lease = async (engine: Engine, leaseId: LeaseId) => engine.read((state) => getLease(state, leaseId))
 const info = async (engine: Engine, id: number) => engine.read((state) => getIoasid(state, id, undefined))
 
-const SHAPES = { ALLOC: PLAIN, BIND: BOUND, UNBIND: UNBOUND, FREE: AGED, RECLAIM: AGED } as const
-
-/** `FREE vm 1 2`: the kind, the token, the ids. */
-function words(event: TellableEvent): string {
-  const ids = 'runs' in event ? [...eachId(event.runs, SHAPES[event.kind])].map(({ id }) => id) : []
-  return [event.kind, event.set.token, ...ids].join(' ')
-}
-
 /** Tells what it was told since it was asked last, a list for each revision. */
 async function listen(engine: Engine): Promise<() => Promise<string[][]>> {
   const { subscription } = await subscribe(engine)
@@ -65,7 +56,7 @@ async function listen(engine: Engine): Promise<() => Promise<string[][]>> {
     for (;;) {
       const item = await peek(next)
       if (item === 'waiting') return revisions
-      if (item.kind === 'entry') revisions.push(item.events.map(words))
+      if (item.kind === 'entry') revisions.push(item.events.map((event) => words(event)))
       if (item.kind === 'ended') throw new Error(item.failure?.message)
       next = subscription.next()
     }

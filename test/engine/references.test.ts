@@ -65,7 +65,7 @@ describe('an id that is freed while somebody holds it', () => {
     clock.advance(9000)
     must(await send(command.release(setId, 1, kvm), undefined))
     const wanted = { ...command.allocate(setId), max: 1 }
-    clock.advance(9999)
+    clock.advance(10_000)
     expect(await send(wanted, undefined)).toMatchObject({
       reason: 'RANGE_EXHAUSTED',
       metadata: { retry_after_ms: '1' },

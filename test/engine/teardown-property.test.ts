@@ -37,5 +37,5 @@ describe('whatever owners and holders do', () => {
       }),
       { numRuns: 40 },
     )
-  })
+  }, 60_000)
 })

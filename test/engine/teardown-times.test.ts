@@ -101,6 +101,19 @@ describe('when the time of a wave is up', () => {
     expect(await overruns()).toBe(1)
   })
 
+  it('counts each id once, however many notifications of a message are marked', async () => {
+    const { engine, clock, vm, cpu, iommu, bind, overruns } = await start()
+    await openHold(engine, cpu, 'CPU')
+    const { told } = await hold(engine, iommu, 'IOMMU', QUIET)
+    await bind(70)
+    await bind(71)
+    must(await engine.submit({ kind: 'free_all', setId: vm }, undefined))
+    await told()
+    clock.advance(TIMEOUT_MS)
+    expect(await told()).toEqual(['9 UNBIND vm 1! 2!, FREE vm 1! 2!'])
+    expect(await overruns()).toBe(2)
+  })
+
   it('marks nothing that was acknowledged in time or that nobody before it held', async () => {
     const { engine, clock, cpu, iommu, bind, detach, acknowledge, overruns } = await start()
     await openHold(engine, cpu, 'CPU')

@@ -38,7 +38,7 @@ export async function serveHolders(options: ServeOptions = {}) {
   }
 }
 
-export interface Told {
+interface Told {
   readonly kind: string
   readonly revision: string
   readonly prev_revision: string

@@ -53,7 +53,7 @@ export function lineOf(item: FeedItem): string {
 const SHAPES = { ALLOC: PLAIN, BIND: BOUND, UNBIND: UNBOUND, FREE: AGED, RECLAIM: AGED } as const
 
 /** `FREE vm 1 2`: the kind, the token, the ids. */
-function words(event: TellableEvent, overrun?: ReadonlySet<number>): string {
+export function words(event: TellableEvent, overrun?: ReadonlySet<number>): string {
   const isTeardown = event.kind === 'UNBIND' || event.kind === 'FREE'
   const ids = 'runs' in event ? [...eachId(event.runs, SHAPES[event.kind])].map(({ id }) => id) : []
   const marked = ids.map((id) => (isTeardown && overrun?.has(id) ? `${id}!` : id))

@@ -1,16 +1,14 @@
 import { expect } from 'vitest'
 import type { Command } from '../../server/core/command.ts'
-import type { Entry, Priority } from '../../server/core/event.ts'
+import type { Entry } from '../../server/core/event.ts'
 import { isFailure } from '../../server/core/failure.ts'
 import { asLeaseId, asSetId, type LeaseId } from '../../server/core/ids.ts'
 import { violations } from '../../server/core/invariants.ts'
 import { getIoasid } from '../../server/core/query.ts'
-import { AGED, idsOf, UNBOUND } from '../../server/core/runs.ts'
-import { ALL_TYPES, type Filter, select } from '../../server/engine/filter.ts'
-import type { Opened } from '../../server/engine/subscribe.ts'
-import type { FeedItem, Told } from '../../server/engine/subscription.ts'
+import { ALL_TYPES, type Filter } from '../../server/engine/filter.ts'
 import { command, memoryStore, namesOf, type Running, run, subscription } from './engine.ts'
 import { createManualClock, settle } from './manual-clock.ts'
+import { createWaveChecks, type HolderStream } from './wave-checks.ts'
 import { createWaveModel, ORDER } from './wave-model.ts'
 
 /** Owners and holders of a small space, and what must be true of what each holder is told. */
@@ -33,19 +31,6 @@ const SETS: readonly Filter['sets'][] = [
   namesOf(['b'], [1, 2]),
 ]
 
-interface Stream {
-  readonly leaseId: LeaseId
-  readonly priority: Priority
-  readonly filter: Filter
-  readonly opened: Opened
-  /** Everything up to it was told. */
-  cursor: number
-  isReading: boolean
-  /** It stopped with something on its way to it. */
-  isStale: boolean
-  pending: Promise<FeedItem> | undefined
-}
-
 export async function startWaves() {
   const inner = memoryStore()
   const log: Entry[] = []
@@ -61,7 +46,7 @@ export async function startWaves() {
   }
   const space = { capacity: CAPACITY }
   let running: Running = await run({ store, space, limits: LIMITS })
-  const streams = new Map<LeaseId, Stream>()
+  const streams = new Map<LeaseId, HolderStream>()
   let leases = 0
   let spid = 0
 
@@ -75,54 +60,7 @@ export async function startWaves() {
     if (isFailure(found)) throw new Error(found.message)
     return found.ms
   }
-  const nextFor = ({ filter, cursor }: Stream) =>
-    log.find((entry) => entry.revision > cursor && select(filter, entry).length > 0)
-  const tornDown = (stream: Stream, entry: Entry) =>
-    select(stream.filter, entry).flatMap((event) => {
-      if (event.kind === 'UNBIND') return idsOf(event.runs, UNBOUND)
-      return event.kind === 'FREE' ? idsOf(event.runs, AGED) : []
-    })
-  const isDue = async ({ priority }: Stream, entry: Entry) =>
-    (await servingMs()) >= entry.servingMs + ORDER.indexOf(priority) * TIMEOUT_MS
-
-  const checkTold = async (stream: Stream, item: Told) => {
-    const next = nextFor(stream)
-    expect(item.revision).toBe(next?.revision)
-    if (next === undefined) return
-    expect(item.events).toEqual(select(stream.filter, next))
-    const blocked = model.blocked(next, tornDown(stream, next), stream.priority)
-    const marked = item.overrun ?? new Set()
-    const where = `${stream.priority} at ${item.revision}`
-    // What was made for a reader who stopped was marked by what was true then.
-    if (stream.isStale) expect([...marked], where).toEqual(expect.arrayContaining([...blocked]))
-    else expect([...marked].toSorted(), where).toEqual([...blocked].toSorted())
-    if (marked.size > 0) expect(await isDue(stream, next)).toBe(true)
-    stream.cursor = item.revision
-  }
-
-  const check = async (stream: Stream, item: FeedItem) => {
-    if (item.kind === 'entry') return checkTold(stream, item)
-    if (item.kind === 'ended') {
-      expect(item.failure?.reason).toBe('LEASE_NOT_FOUND')
-      expect(model.isAlive(stream.leaseId)).toBe(false)
-      streams.delete(stream.leaseId)
-      return
-    }
-    const next = nextFor(stream)
-    expect(item.revision).toBeGreaterThanOrEqual(stream.cursor)
-    if (next !== undefined) expect(item.revision).toBeLessThan(next.revision)
-    stream.cursor = item.revision
-  }
-
-  /** Whoever is told nothing more has nothing to be told, or must wait. */
-  const checkWaiting = async (stream: Stream) => {
-    expect(model.isAlive(stream.leaseId)).toBe(true)
-    const next = nextFor(stream)
-    if (next === undefined) return
-    const blocked = model.blocked(next, tornDown(stream, next), stream.priority)
-    expect(blocked.size, `${stream.priority} waits at ${next.revision} for nobody`).toBeGreaterThan(0)
-    expect(await isDue(stream, next), `${stream.priority} waits too long at ${next.revision}`).toBe(false)
-  }
+  const checks = createWaveChecks({ log, model, timeoutMs: TIMEOUT_MS, servingMs })
 
   /** Everybody who reads is told all that can be told now. */
   const harvest = async () => {
@@ -131,11 +69,12 @@ export async function startWaves() {
         stream.pending ??= stream.opened.subscription.next()
         const item = await Promise.race([stream.pending, settle(8)])
         if (item === undefined) {
-          await checkWaiting(stream)
+          await checks.waits(stream)
           break
         }
         stream.pending = undefined
-        await check(stream, item)
+        await checks.told(stream, item)
+        if (item.kind === 'ended') streams.delete(stream.leaseId)
         stream.isStale = false
       }
     }
