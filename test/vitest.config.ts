@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config'
 /** Tests that start processes: a daemon, a compiler, an interpreter of another language. */
 const processTests = ['daemon', 'interop', 'examples', 'readme'].map((folder) => `test/${folder}/**/*.test.ts`)
 
+/** Thousands of runs of the whole server above the wire, simulated. */
+const simulationTests = ['test/simulation/**/*.test.ts']
+
 /** Tests that kill daemons under load, again and again. Each says its seed. */
 const crashTests = ['test/crash/**/*.test.ts']
 
@@ -19,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...processTests, ...crashTests],
+          exclude: [...processTests, ...crashTests, ...simulationTests],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -40,12 +43,23 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'simulation',
+          include: simulationTests,
+          testTimeout: 60_000,
+          maxWorkers: 2,
+          // By itself, since it takes all that two cores have.
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'crash',
           include: crashTests,
           testTimeout: 180_000,
           hookTimeout: 60_000,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -166,7 +166,7 @@ export function createMember(options: MemberOptions): Member {
     }
     // Everything before it was told, and nothing of what follows it may be.
     if (isHeartbeatDue()) return heartbeat(asRevision(item.revision - 1))
-    const cancel = turn.onSettled(looked.leaseId, () => wake())
+    const cancel = turn.onSettled(looked.leaseId, item.revision, () => wake())
     await wait(looked.forMs)
     cancel()
     return undefined

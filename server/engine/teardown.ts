@@ -26,8 +26,8 @@ export interface Turn {
   look(item: Committed): Look
   /** Resolves when everything that was looked at is on disk; to a failure when the store failed. */
   durable(): Promise<Failure | undefined>
-  /** Calls back when the lease has acknowledged something, or ended. Returns what cancels it. */
-  onSettled(leaseId: LeaseId, callback: () => void): () => void
+  /** Calls back when the lease has acknowledged the revision, or ended. Returns what cancels it. */
+  onSettled(leaseId: LeaseId, revision: Revision, callback: () => void): () => void
   /** So many ids are told of before their turn. */
   count(overruns: number): void
 }
@@ -52,10 +52,15 @@ export interface TeardownOptions {
   readonly durable: () => Promise<Failure | undefined>
 }
 
+interface Waiting {
+  readonly revision: Revision
+  readonly callback: () => void
+}
+
 const NO_OVERRUN: ReadonlySet<number> = new Set()
 
 export function createTeardowns({ state, timeoutMs, servingMs, durable }: TeardownOptions): Teardowns {
-  const waiting = new Map<LeaseId, Set<() => void>>()
+  const waiting = new Map<LeaseId, Set<Waiting>>()
   let overruns = 0
 
   const look = (priority: Priority, { revision, servingMs: committedMs, events }: Committed): Look => {
@@ -70,9 +75,15 @@ export function createTeardowns({ state, timeoutMs, servingMs, durable }: Teardo
     return { kind: 'tell', overrun: new Set([...waits].map(({ ioasid }) => ioasid)) }
   }
 
-  const onSettled = (leaseId: LeaseId, callback: () => void) => {
-    addTo(waiting, leaseId, callback)
-    return () => removeFrom(waiting, leaseId, callback)
+  const onSettled = (leaseId: LeaseId, revision: Revision, callback: () => void) => {
+    const one = { revision, callback }
+    addTo(waiting, leaseId, one)
+    return () => removeFrom(waiting, leaseId, one)
+  }
+
+  /** Whoever waits for more than was acknowledged is not woken: a holder of every VM may be waited for by thousands. */
+  const settle = (leaseId: LeaseId, acknowledged: number) => {
+    for (const { revision, callback } of waiting.get(leaseId) ?? []) if (revision <= acknowledged) callback()
   }
 
   return {
@@ -86,8 +97,8 @@ export function createTeardowns({ state, timeoutMs, servingMs, durable }: Teardo
     follow: (entries) => {
       for (const { events } of entries) {
         for (const event of events) {
-          if (event.kind !== 'ACKNOWLEDGE' && event.kind !== 'LEASE_END') continue
-          for (const callback of waiting.get(event.leaseId) ?? []) callback()
+          if (event.kind === 'ACKNOWLEDGE') settle(event.leaseId, event.acknowledged)
+          if (event.kind === 'LEASE_END') settle(event.leaseId, Infinity)
         }
       }
     },

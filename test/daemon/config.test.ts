@@ -26,7 +26,7 @@ describe('a configuration', () => {
       reuseDelayMs: 0,
       maxSets: 100_000,
     })
-    expect(space).toMatchObject({ maxLeases: 10_000, maxReferences: 1_000_000 })
+    expect(space).toMatchObject({ maxLeases: 10_000, maxReferences: 4_194_304 })
     expect(leaseBounds).toEqual({ minTtlMs: 500, maxTtlMs: 86_400_000 })
     expect(space).toMatchObject({ maxDevicesPerId: 64, maxPrivateData: 64 * 2 ** 20 })
     expect(limits).toMatchObject({ leaseGraceMs: 5000, requestWindowMs: 600_000, requestLimit: 1_000_000 })
