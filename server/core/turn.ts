@@ -1,7 +1,7 @@
 import type { Priority, TellableEvent } from './event.ts'
 import { pageOf } from './id-pages.ts'
 import type { LeaseId, Revision } from './ids.ts'
-import { AGED, eachId, UNBOUND } from './runs.ts'
+import { AGED, countIds, eachId, UNBOUND } from './runs.ts'
 import type { State } from './state.ts'
 
 /**
@@ -57,6 +57,16 @@ function* tornDown(events: readonly TellableEvent[]): Generator<number> {
     if (event.kind === 'UNBIND') for (const { id } of eachId(event.runs, UNBOUND)) yield id
     else if (event.kind === 'FREE') for (const { id } of eachId(event.runs, AGED)) yield id
   }
+}
+
+/** What a look at them costs. */
+export function countTornDown(events: readonly TellableEvent[]): number {
+  let ids = 0
+  for (const event of events) {
+    if (event.kind === 'UNBIND') ids += countIds(event.runs, UNBOUND)
+    else if (event.kind === 'FREE') ids += countIds(event.runs, AGED)
+  }
+  return ids
 }
 
 export function isTeardown(events: readonly TellableEvent[]): boolean {

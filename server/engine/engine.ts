@@ -13,7 +13,7 @@ import { createHandles, type Handles } from './handles.ts'
 import { createHoldStreams } from './hold-streams.ts'
 import { createLeaseTimes } from './lease-times.ts'
 import { openSpace } from './open-space.ts'
-import { createSequencer, type Outcome, type Request } from './sequencer.ts'
+import { type Commit, createSequencer, type Outcome, type Request } from './sequencer.ts'
 import { compacted } from './start-rules.ts'
 import { createSubscribe, type Opened, type SubscribeLimits, type SubscribeRequest } from './subscribe.ts'
 import { createTeardowns } from './teardown.ts'
@@ -133,10 +133,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     renew: sequencer.renew,
     remainingMs: (leaseId) => leaseTimes.remainingMs(leaseId, sequencer.servingMs),
     read: sequencer.read,
-    subscribe: (request) =>
-      sequencer.alter(({ revision }, commit) => {
-        return subscribe(state, commit, { spaceId, revision, compactRevision: upkeep.compactRevision }, request)
-      }),
+    subscribe: (request) => {
+      const open = ({ revision }: State, commit: Commit) =>
+        subscribe(state, commit, { spaceId, revision, compactRevision: upkeep.compactRevision }, request)
+      // Who only watches changes nothing, and is not refused for what waits for the disk.
+      if (request.hold === undefined) return sequencer.read((current) => open(current, () => undefined))
+      return sequencer.alter(open)
+    },
     compacted: () => compacted(upkeep.compactRevision),
     status: () =>
       sequencer.read((current) => ({

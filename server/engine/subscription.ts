@@ -1,7 +1,7 @@
 import { type Entry, type TellableEvent, weigh } from '../core/event.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import { asRevision, type Revision } from '../core/ids.ts'
-import { isTeardown } from '../core/turn.ts'
+import { countTornDown, isTeardown } from '../core/turn.ts'
 import type { Clock } from './clock.ts'
 import { type Filter, select } from './filter.ts'
 import type { Committed, Turn } from './teardown.ts'
@@ -60,8 +60,9 @@ interface Queued {
   readonly bytes: number
 }
 
-/** Of a holder's teardowns, found to be in turn by one look. */
+/** Of a holder's revisions, found to be in turn in one step, and how many ids they may tear down. */
 const CLEARED_TOGETHER = 64
+const CLEARED_IDS = 4096
 
 /**
  * Two ways of reading, of which one is in force at a time. *Following*: every entry that matches is offered and queued,
@@ -174,9 +175,15 @@ export function createMember(options: MemberOptions): Member {
 
   /** What is there already and need not wait either: whoever had to wait for the disk each time would fall behind. */
   const clearMore = ({ look }: Turn) => {
+    let ids = 0
     while (cleared.length < CLEARED_TOGETHER && held === undefined) {
       const next = isFollowing ? fromQueue() : fromRead()
       if (next === undefined) return
+      ids += countTornDown(next.events)
+      if (ids > CLEARED_IDS) {
+        held = next
+        return
+      }
       const looked = look(next)
       // What is overrun is marked by what is true when it is told, so it is looked at again.
       if (looked.kind === 'tell' && looked.overrun.size === 0) cleared.push(next)

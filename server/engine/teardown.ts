@@ -98,7 +98,8 @@ export function createTeardowns({ state, timeoutMs, servingMs, durable }: Teardo
       for (const { events } of entries) {
         for (const event of events) {
           if (event.kind === 'ACKNOWLEDGE') settle(event.leaseId, event.acknowledged)
-          if (event.kind === 'LEASE_END') settle(event.leaseId, Infinity)
+          // A lease that was revived may register anew, to be told later than those who waited for it.
+          if (event.kind === 'LEASE_END' || event.kind === 'REGISTER') settle(event.leaseId, Infinity)
         }
       }
     },
