@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config'
 const processTests = ['daemon', 'interop', 'examples', 'readme'].map((folder) => `test/${folder}/**/*.test.ts`)
 
 /** Thousands of runs of the whole server above the wire, simulated. */
-const simulationTests = ['test/simulation/**/*.test.ts']
+const simulationTests = ['test/simulation/**/*.test.ts', 'test/planted/**/*.test.ts']
 
 /** Tests that kill daemons under load, again and again. Each says its seed. */
 const crashTests = ['test/crash/**/*.test.ts']
@@ -45,7 +45,7 @@ export default defineConfig({
         test: {
           name: 'simulation',
           include: simulationTests,
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           maxWorkers: 2,
           // By itself, since it takes all that two cores have.
           sequence: { groupOrder: 2 },
