@@ -2,13 +2,15 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 /** Tests that start processes: a daemon, a compiler, an interpreter of another language. */
-const processTests = ['daemon', 'interop', 'examples', 'readme'].map((folder) => `test/${folder}/**/*.test.ts`)
+const processTests = ['daemon', 'hostile', 'interop', 'examples', 'readme'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+)
 
 /** Thousands of runs of the whole server above the wire, simulated. */
 const simulationTests = ['test/simulation/**/*.test.ts', 'test/planted/**/*.test.ts']
 
-/** Tests that kill daemons under load, again and again. Each says its seed. */
-const crashTests = ['test/crash/**/*.test.ts']
+/** Tests that kill daemons under load, again and again, and cut their power. Each says its seed. */
+const crashTests = ['test/crash/**/*.test.ts', 'test/power/**/*.test.ts']
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),

@@ -6,11 +6,13 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  renameSync,
+  rmSync,
   type StatsFs,
   statfsSync,
   statSync,
 } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { LOCK_FILE } from './lock.ts'
 import { StoreError } from './store.ts'
 
@@ -18,7 +20,9 @@ import { StoreError } from './store.ts'
 export const DATA_FILE = 'data.mdb'
 /** LMDB's own, for its readers. */
 const READERS_FILE = 'lock.mdb'
-const OURS = new Set([DATA_FILE, READERS_FILE, LOCK_FILE, 'lost+found'])
+/** Where a data file is made, until it is whole. */
+const UNFINISHED = 'unfinished'
+const OURS = new Set([DATA_FILE, READERS_FILE, LOCK_FILE, UNFINISHED, 'lost+found'])
 
 const PRIVATE = 0o700
 
@@ -56,11 +60,30 @@ function makeDirectory(path: string): void {
   const parent = dirname(path)
   makeDirectory(parent)
   mkdirSync(path, { mode: PRIVATE })
-  syncDirectory(parent)
+  sync(parent)
 }
 
-/** A new file's name is on disk only when its directory is. */
-export function syncDirectory(path: string): void {
+/**
+ * Has the data file made where it is missing or empty. It is made elsewhere and gets its place when it is whole and on disk:
+ * LMDB's first pages are written before anything is synced, and a power cut between them would leave a file that no start
+ * can use.
+ */
+export async function makeDataFile(dataDir: string, make: (directory: string) => Promise<void>): Promise<void> {
+  const elsewhere = join(dataDir, UNFINISHED)
+  rmSync(elsewhere, { recursive: true, force: true })
+  const dataFile = join(dataDir, DATA_FILE)
+  if (existsSync(dataFile) && statSync(dataFile).size > 0) return
+  mkdirSync(elsewhere, { mode: PRIVATE })
+  await make(elsewhere)
+  const made = join(elsewhere, DATA_FILE)
+  sync(made)
+  renameSync(made, dataFile)
+  sync(dataDir)
+  rmSync(elsewhere, { recursive: true })
+}
+
+/** Of a directory: a new file's name is on disk only then. */
+export function sync(path: string): void {
   const fd = openSync(path, 'r')
   try {
     fsyncSync(fd)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { damaged } from './codec.ts'
-import { DATA_FILE, mustHaveRoom, prepareDataDir, syncDirectory } from './data-dir.ts'
+import { DATA_FILE, makeDataFile, mustHaveRoom, prepareDataDir } from './data-dir.ts'
 import { type Change, type Kv, TABLES, type Table } from './kv.ts'
 import { openKvStore } from './kv-store.ts'
 import { checkLmdbFile } from './lmdb-file.ts'
@@ -29,6 +29,9 @@ export async function openLmdbStore(options: LmdbOptions): Promise<Store> {
     const dataDir = prepareDataDir(options.dataDir)
     const lock = await lockDirectory(dataDir)
     try {
+      await makeDataFile(dataDir, async (directory) => {
+        await (await openLmdb(directory, () => undefined)).close()
+      })
       checkLmdbFile(join(dataDir, DATA_FILE))
       const kv = await openLmdb(dataDir, () => lock.release())
       return await openKvStore('lmdb', kv, genesis, clock).catch(async (error) => {
@@ -72,7 +75,7 @@ async function openLmdb(dataDir: string, release: () => void): Promise<Kv> {
   const root = open<Uint8Array, Uint8Array>(options)
   try {
     const names = tableNames(dataDir, root)
-    // Tables that are missing are made now, outside `write`, which would ask.
+    // Tables of a new file are made now, outside `write`, which would ask.
     if (names.length < TABLES.length) mustHaveRoom(dataDir, 0)
     return makeKv(dataDir, root, release)
   } catch (error) {
@@ -89,7 +92,6 @@ function makeKv(dataDir: string, root: RootDatabase<Uint8Array, Uint8Array>, rel
     marks: openTable('marks'),
     snapshots: openTable('snapshots'),
   }
-  syncDirectory(dataDir)
   return {
     name: dataDir,
     get: (table, key) => reading(dataDir, () => tables[table].getBinary(key)),
