@@ -17,6 +17,7 @@ export interface Config {
   readonly snapshotTimeoutMs: number
   readonly leaseBounds: { readonly minTtlMs: number; readonly maxTtlMs: number }
   readonly maxConnections: number
+  readonly connectionIdleMs: number
   readonly log: LogConfig
 }
 
@@ -67,6 +68,7 @@ export const FLAGS = {
   'no-admin': listFlag('Listening', address, '', 'a --listen address that does not serve AdminService'),
   insecure: flag('Listening', yesOrNo, 'false', 'serve on TCP that is not loopback, without TLS'),
   'max-connections': flag('Listening', count(1, 1_000_000), '16384', 'connections at once'),
+  'connection-idle': flag('Listening', duration('1s', '24h'), '5m', 'a connection without an open call is closed then'),
 
   store: flag('Data', oneOf(['memory', 'lmdb'], ' (etcd is not there yet)'), 'lmdb', 'where the history is kept'),
   'data-dir': flag('Data', path, DEFAULT_DATA_DIR, 'directory of the lmdb store'),
@@ -159,6 +161,7 @@ function toConfig(values: Values): Config {
     snapshotTimeoutMs: values['snapshot-timeout'],
     leaseBounds: { minTtlMs: values['lease-ttl-min'], maxTtlMs: values['lease-ttl-max'] },
     maxConnections: values['max-connections'],
+    connectionIdleMs: values['connection-idle'],
     log: { level: values['log-level'], format: values['log-format'] },
   }
 }

@@ -110,7 +110,7 @@ interface Face {
 }
 
 async function startFace(config: Config, { clock, log }: Surroundings, engine: Engine): Promise<Face | Refusal> {
-  const { snapshotTimeoutMs, leaseBounds } = config
+  const { snapshotTimeoutMs, leaseBounds, connectionIdleMs } = config
   const { after, soon } = clock
   const servicesFor = (isAdmin: boolean) => {
     const options: ServiceOptions = {
@@ -133,7 +133,7 @@ async function startFace(config: Config, { clock, log }: Surroundings, engine: E
   const servers: RpcServer[] = []
   for (const { address, isAdmin } of config.listeners) {
     const services = [...servicesFor(isAdmin), health, ...reflection.services]
-    const server = await startRpcServer({ address, services, connections, log })
+    const server = await startRpcServer({ address, services, connections, connectionIdleMs, log })
     if ('problem' in server) {
       for (const other of servers) other.stopAccepting()
       await Promise.all(servers.map((other) => other.shutdown(clock.after, 0)))

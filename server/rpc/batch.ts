@@ -35,11 +35,18 @@ export async function runBatch(
   if (bytes > MAX_BYTES) refuseField('items', `${bytes} bytes; at most ${MAX_BYTES} are allowed.`)
   const unset = items.findIndex((item) => item.item === undefined)
   if (unset >= 0) refuseField(`items[${unset}]`, 'names no request.')
+  const double = items.findIndex((item) => requestsOf(item) > 1)
+  if (double >= 0) refuseField(`items[${double}]`, 'names more than one request.')
   const ids = items.reduce((sum, item) => sum + countIds(item), 0)
   if (ids > MAX_IDS) refuseField('items', `${ids} ids in all; at most ${MAX_IDS} are allowed.`)
 
   // Each is decided before the next one begins (Sequencer.submit decides at once); only their answers wait together.
   return { results: await Promise.all(items.map((item) => runItem(changes, log, item))) }
+}
+
+/** A oneof holds one; but bytes may hold more, and the decoder keeps them. */
+function requestsOf({ item: _name, ...requests }: BatchItem__Output): number {
+  return Object.values(requests).filter((request) => request !== undefined && request !== null).length
 }
 
 function countIds({ allocate, free }: BatchItem__Output): number {

@@ -65,6 +65,10 @@ function unknownType(index: number): never {
 }
 
 function decodeStart(request: SubscribeRequest__Output): SubscribeRequest['start'] {
+  const { now, snapshot, after_revision } = request
+  if ([now, snapshot, after_revision].filter((value) => value !== undefined).length > 1) {
+    refuseField('start', 'more than one of now, snapshot and after_revision is set.')
+  }
   switch (request.start) {
     case 'now':
       return request.now ? { kind: 'now' } : refuseField('now', 'false; leave it out, or set it.')

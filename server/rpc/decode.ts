@@ -188,6 +188,8 @@ interface SetRefFields {
 }
 
 export function decodeSetRef({ handles }: DecodeContext, { set_handle, token }: SetRefFields): SetRef {
+  // No encoder writes both; protobufjs keeps both, and two readers of the bytes might not agree on which one counts.
+  if (set_handle !== undefined && token !== undefined) refuseField('set_ref', 'both set_handle and token are set.')
   if (set_handle !== undefined) return { setId: handles.toSet(handle('set_handle', set_handle)) }
   if (token === undefined) return refuseField('set_ref', 'neither set_handle nor token is set.')
   if (token === '') return refuseField('token', 'empty; an anonymous set is named by its handle.')

@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net'
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerOptions,
   type ServiceDefinition,
+  setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import type { Address } from './address.ts'
@@ -28,6 +30,8 @@ export interface RpcServerOptions {
     readonly implementation: UntypedServiceImplementation
   }[]
   readonly connections: Connections
+  /** A connection without an open call is closed after so long: where Node has given it up nobody else closes it. */
+  readonly connectionIdleMs: number
   readonly log: Log
 }
 
@@ -59,11 +63,11 @@ export function createConnections(max: number, log: Log): Connections {
   }
 }
 
-const OPTIONS: ServerOptions = {
+const OPTIONS = {
   // Two thirds of what an idle stream costs, and nobody asks for it.
   'grpc.enable_channelz': 0,
   'grpc.max_receive_message_length': 4 * 1024 * 1024,
-}
+} satisfies ServerOptions
 
 /**
  * A peer that was unplugged is found out by TCP. Not by pings of HTTP/2: a subscriber that was stopped for a while cannot
@@ -73,7 +77,9 @@ const KEEPALIVE_MS = 30_000
 
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer | ListenProblem> {
   const { connections, log } = options
-  const server = new Server(OPTIONS)
+  // It would write what a peer has sent as metadata to standard error, in a form of its own.
+  setLogVerbosity(logVerbosity.NONE)
+  const server = new Server({ ...OPTIONS, 'grpc.max_connection_idle_ms': options.connectionIdleMs })
   for (const { definition, implementation } of options.services) server.addService(definition, implementation)
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const sockets = new Set<Socket>()
