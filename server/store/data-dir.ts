@@ -83,7 +83,7 @@ export async function makeDataFile(dataDir: string, make: (directory: string) =>
 }
 
 /** Of a directory: a new file's name is on disk only then. */
-export function sync(path: string): void {
+function sync(path: string): void {
   const fd = openSync(path, 'r')
   try {
     fsyncSync(fd)

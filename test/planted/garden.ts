@@ -42,7 +42,7 @@ export function createGarden(): Garden {
 }
 
 /** The source with the bug in it. Throws where the bug no longer has its place: then the table is out of date. */
-export function plant({ name, file, find, replace }: PlantedBug): string {
+function plant({ name, file, find, replace }: PlantedBug): string {
   const source = readFileSync(join(repositoryRoot, 'server', file), 'utf8')
   const places = source.split(find).length - 1
   if (places !== 1) throw new Error(`${name}: '${find}' stands ${places} times in server/${file}`)
