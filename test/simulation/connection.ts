@@ -40,6 +40,8 @@ export interface Connections {
   broken(process: Process): void
   /** Those that the daemon serves now. */
   readonly records: ReadonlySet<StreamRecord>
+  /** Whether one has been asked for, or let go of, and not come to that yet. */
+  readonly isChanging: boolean
 }
 
 interface Live extends ConnectionOptions {
@@ -58,6 +60,7 @@ export function createConnections(sim: Sim, daemon: () => Daemon, oracle: Oracle
   const { world, coverage } = sim
   const live = new Set<Live>()
   const records = new Set<StreamRecord>()
+  let closing = 0
 
   /** The peer's side: message after message, each in its time. */
   const readOn = (connection: Live) => {
@@ -84,7 +87,8 @@ export function createConnections(sim: Sim, daemon: () => Daemon, oracle: Oracle
   }
 
   /** The daemon's side, as rpc/notification-service.ts has it. */
-  const serve = async (connection: Live, { subscription, revision, snapshot }: Opened, record: StreamRecord) => {
+  const serve = async (connection: Live, opened: Opened, record: StreamRecord) => {
+    const { subscription, revision, snapshot } = opened
     const room = async () => {
       while (connection.pipe.length >= connection.window && !subscription.signal.aborted) {
         await new Promise<void>((resolve) => {
@@ -109,6 +113,7 @@ export function createConnections(sim: Sim, daemon: () => Daemon, oracle: Oracle
       record.waiting = undefined
       if (item.kind === 'ended') {
         records.delete(record)
+        opened.close()
         return push(connection, { kind: 'end', failure: item.failure })
       }
       push(connection, item.kind === 'entry' ? { kind: 'told', item } : item)
@@ -169,6 +174,9 @@ export function createConnections(sim: Sim, daemon: () => Daemon, oracle: Oracle
 
   return {
     records,
+    get isChanging() {
+      return closing > 0 || [...live].some(({ record }) => record === undefined)
+    },
     open: (options) => {
       const { process } = daemon()
       const pipe: Message[] = []
@@ -190,11 +198,16 @@ export function createConnections(sim: Sim, daemon: () => Daemon, oracle: Oracle
           live.delete(connection)
           if (connection.record !== undefined) connection.record.isOpen = false
           if (connection.record !== undefined) records.delete(connection.record)
-          world.after('daemon', 1, () => connection.opened?.close())
+          closing += 1
+          world.after('daemon', 1, () => {
+            closing -= 1
+            connection.opened?.close()
+          })
         },
       }
     },
     broken: (process) => {
+      closing = 0
       for (const connection of [...live]) {
         if (connection.process !== process) continue
         if (connection.record !== undefined) {

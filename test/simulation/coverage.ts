@@ -10,6 +10,7 @@ export const HAPPENINGS = [
   'refusal',
   'read compared',
   'answer compared',
+  'state checked',
   'sent again after a lost answer',
   'answered from memory',
   'answered from memory after a restart',

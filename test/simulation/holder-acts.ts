@@ -21,7 +21,14 @@ export type HolderAct =
       readonly window: number
       readonly readsInMs: number
     }
-  | { readonly do: 'holder comes back' | 'hold twice'; readonly holder: number; readonly from: 'cursor' | 'snapshot' }
+  | { readonly do: 'hold twice'; readonly holder: number; readonly from: 'cursor' | 'snapshot' }
+  | {
+      readonly do: 'holder comes back'
+      readonly holder: number
+      readonly from: 'cursor' | 'snapshot'
+      /** It may take another one where its registration has ended. */
+      readonly priority: Priority | undefined
+    }
   | { readonly do: 'clean up'; readonly holder: number; readonly inMs: number | undefined }
   | {
       readonly do: 'holder crashes' | 'holder stops reading' | 'holder reads on' | 'holder leaves' | 'hold differently'
@@ -37,7 +44,7 @@ export function drawHolderAct(random: Random): HolderAct {
   return drawOne<HolderAct>(random, [
     [6, () => drawHold(random, holder)],
     [3, () => ({ do: 'holder crashes', holder })],
-    [4, () => ({ do: 'holder comes back', holder, from })],
+    [4, () => ({ do: 'holder comes back', holder, from, priority: random.pick([undefined, ...PRIORITIES]) })],
     [2, () => ({ do: 'hold twice', holder, from })],
     [1, () => ({ do: 'hold differently', holder })],
     [2, () => ({ do: 'holder stops reading', holder })],

@@ -2,12 +2,11 @@ import type { LeaseTerms, NotificationType, Priority } from '../../server/core/e
 import type { Failure } from '../../server/core/failure.ts'
 import { isFailure } from '../../server/core/failure.ts'
 import type { LeaseId } from '../../server/core/ids.ts'
-import { NO_SPID } from '../../server/core/ids.ts'
-import { AGED, BOUND, idsOf, UNBOUND } from '../../server/core/runs.ts'
 import type { SubscribeRequest } from '../../server/engine/subscribe.ts'
 import type { Message } from './connection.ts'
 import { SPACE_ID } from './daemon.ts'
 import type { HolderAct } from './holder-acts.ts'
+import { keepBooks } from './holder-books.ts'
 import type { Host } from './host.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 import { namedBy } from './watchers.ts'
@@ -25,6 +24,7 @@ interface Holder {
   readonly name: string
   readonly hold: Hold
   readonly sets: SubscribeRequest['sets']
+  priority: Priority
   leaseId: LeaseId | undefined
   /** undefined: its process is gone, or has not subscribed yet. */
   subscriber: Subscriber | undefined
@@ -57,6 +57,7 @@ export function createHolders(host: Host): Holders {
       name: `${hold.priority} holder ${hold.holder}`,
       hold,
       sets: namedBy(hold.sets, host),
+      priority: hold.priority,
       leaseId: undefined,
       subscriber: undefined,
       life: 0,
@@ -111,7 +112,8 @@ export function createHolders(host: Host): Holders {
   }
 
   const subscribe = (holder: Holder, leaseId: LeaseId, start: SubscribeRequest['start']) => {
-    const { priority, heartbeatMs, window, readsInMs, types } = holder.hold
+    const { priority } = holder
+    const { heartbeatMs, window, readsInMs, types } = holder.hold
     holder.subscriber?.stop()
     holder.subscriber = createSubscriber(host, {
       name: `${holder.name}, lease ${leaseId}`,
@@ -126,13 +128,13 @@ export function createHolders(host: Host): Holders {
       window,
       readsInMs: () => (readsInMs === 0 ? 0 : world.random.between(0, readsInMs)),
       onMessage: whileItRuns(holder, (message) => hear(holder, leaseId, message)),
-      onRefused: whileItRuns(holder, (failure) => refused(holder, failure)),
+      onRefused: whileItRuns(holder, (failure) => refused(holder, leaseId, failure)),
     })
   }
 
   const hear = (holder: Holder, leaseId: LeaseId, message: Message) => {
     holder.cursor = holder.subscriber?.cursor ?? holder.cursor
-    const isNews = note(leaseId, message)
+    const isNews = keepBooks(oracle.users, leaseId, message)
     const inMs = holder.acknowledgesInMs
     if (inMs === undefined || !(isNews || (holder.hold.acknowledgesIdle && message.kind === 'heartbeat'))) return
     world.after(
@@ -140,26 +142,6 @@ export function createHolders(host: Host): Holders {
       world.random.between(0, inMs),
       whileItRuns<void>(holder, () => acknowledge(holder)),
     )
-  }
-
-  /** Keeps the holder's books; whether there is something to clean up. */
-  const note = (leaseId: LeaseId, message: Message): boolean => {
-    const { users } = oracle
-    if (message.kind === 'snapshot') {
-      const ids = message.items.flatMap((item) => (item.kind === 'ioasid' ? [item] : []))
-      const bound = ids.filter(({ record }) => record.spid !== NO_SPID && !record.isPending)
-      for (const { ioasid } of bound) users.bound(leaseId, ioasid, 'snapshot')
-      users.settleOthers(leaseId, new Set(bound.map(({ ioasid }) => ioasid)), message.revision)
-      return true
-    }
-    if (message.kind !== 'told') return false
-    const { revision, events } = message.item
-    for (const event of events) {
-      if (event.kind === 'BIND') for (const id of idsOf(event.runs, BOUND)) users.bound(leaseId, id, revision)
-      if (event.kind === 'UNBIND') for (const id of idsOf(event.runs, UNBOUND)) users.torn(leaseId, id, revision)
-      if (event.kind === 'FREE') for (const id of idsOf(event.runs, AGED)) users.torn(leaseId, id, revision)
-    }
-    return events.some(({ kind }) => kind === 'UNBIND' || kind === 'FREE')
   }
 
   /** Its word for everything that it has read. */
@@ -172,8 +154,14 @@ export function createHolders(host: Host): Holders {
     wire.send({ who: holder.name, asking, requestId: undefined, losses, onDone: () => undefined })
   }
 
-  const refused = (holder: Holder, { reason }: Failure) => {
-    if (reason === 'HOLD_DIFFERS') coverage.count('hold refused')
+  const refused = (holder: Holder, leaseId: LeaseId, { reason }: Failure) => {
+    if (reason === 'HOLD_DIFFERS') {
+      coverage.count('hold refused')
+      if (holder.priority === holder.hold.priority) return
+      // Its registration has not ended: the priority is what it was.
+      holder.priority = holder.hold.priority
+      return subscribe(holder, leaseId, startOf(holder, 'cursor'))
+    }
     if (reason !== 'LEASE_NOT_FOUND') return
     // Where references stay it can be had back.
     if (holder.hold.onExpiry === 'HOLD') comeBack(holder, 'cursor')
@@ -187,10 +175,12 @@ export function createHolders(host: Host): Holders {
     holder.isRunning = true
     renew(holder, leaseId, () => {
       renewLater(holder, leaseId)
-      const { cursor } = holder
-      const isKnown = from === 'cursor' && cursor !== undefined
-      subscribe(holder, leaseId, isKnown ? { kind: 'after', revision: cursor } : { kind: 'snapshot' })
+      subscribe(holder, leaseId, startOf(holder, from))
     })
+  }
+
+  const startOf = ({ cursor }: Holder, from: 'cursor' | 'snapshot'): SubscribeRequest['start'] => {
+    return from === 'cursor' && cursor !== undefined ? { kind: 'after', revision: cursor } : { kind: 'snapshot' }
   }
 
   const crash = (holder: Holder) => {
@@ -212,8 +202,9 @@ export function createHolders(host: Host): Holders {
         case 'holder crashes':
           return crash(holder)
         case 'holder comes back':
-          if (!holder.isRunning) comeBack(holder, act.from)
-          return
+          if (holder.isRunning) return
+          holder.priority = act.priority ?? holder.priority
+          return comeBack(holder, act.from)
         case 'hold twice':
           return holder.isRunning ? holder.subscriber?.openAgain(act.from) : undefined
         case 'holder stops reading':
@@ -247,7 +238,7 @@ export function createHolders(host: Host): Holders {
   /** With the same lease, and another priority. */
   function holdDifferently(holder: Holder, leaseId: LeaseId): void {
     const others: Readonly<Record<Priority, Priority>> = { CPU: 'IOMMU', IOMMU: 'DEVICE', DEVICE: 'CPU' }
-    const hold = { leaseId, priority: others[holder.hold.priority] }
+    const hold = { leaseId, priority: others[holder.priority] }
     const request = { sets: holder.sets, types: new Set(ALL_TYPES), spaceId: '', heartbeatMs: 1000, hold }
     const subscriber = createSubscriber(host, {
       name: `another stream of ${holder.name}`,

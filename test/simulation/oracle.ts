@@ -57,7 +57,8 @@ export function createOracle(sim: Sim, options: OracleOptions): Oracle {
   let isWaiting = false
   let lossMs = 0
   const model = createModel(flags.space)
-  const sent = new Map<string, Sent>()
+  /** The same request_id may have been sent with several meanings. */
+  const sent: Sent[] = []
   const moments = createMoments(sim)
   const users = createUsers(sim, () => lives)
   const lives = createLives(sim, { moments, space: () => flags.space, userOf: users.userOf })
@@ -65,7 +66,8 @@ export function createOracle(sim: Sim, options: OracleOptions): Oracle {
     model,
     requestsOf: (revision) => {
       const keys = requestsOf(sim, revision)
-      return [...sent.values()].filter(({ requestId }) => keys.includes(requestKey(CALLER, requestId)))
+      const isNamed = ({ requestId }: Sent) => keys.includes(requestKey(CALLER, requestId))
+      return [...sent.filter(isNamed), ...sent.filter((each) => !isNamed(each))]
     },
     endOfSet: lives.endOfSet,
   })
@@ -122,6 +124,7 @@ export function createOracle(sim: Sim, options: OracleOptions): Oracle {
       model.config = flags.space
       seenRevision = state.revision
       checkPresent(sim, state)
+      waves.restarted()
       leases.restarted(state, flags.limits.leaseGraceMs)
       answers.age(state.servingMs, flags.limits)
     },
@@ -141,7 +144,7 @@ export function createOracle(sim: Sim, options: OracleOptions): Oracle {
       return contradicts(model, next.space)
     },
     sent: (requestId, command) => {
-      sent.set(requestId, { command, requestId })
+      sent.push({ command, requestId })
     },
   }
 }

@@ -1,3 +1,5 @@
+import { isFailure } from '../../server/core/failure.ts'
+import { show } from './checkers/same.ts'
 import { type Connections, createConnections } from './connection.ts'
 import { createCoverage, type Happening } from './coverage.ts'
 import { createDaemon, type Daemon } from './daemon.ts'
@@ -137,6 +139,7 @@ async function live(host: Host, { flags, pace, steps }: Plan, isOver: () => bool
   if (isOver()) return
   checkStreams(host, told)
   owners.lookAtAll()
+  checkStatus(host).catch((cause: unknown) => report('sound', `a read throws ${cause}`))
   await world.runFor(50)
   if (isOver()) return
 
@@ -153,6 +156,19 @@ async function live(host: Host, { flags, pace, steps }: Plan, isOver: () => bool
 
 function isAllTold({ connections, oracle }: Host, upTo: number): boolean {
   return [...connections.records].every((stream) => oracle.streams.missing(stream, upTo) === undefined)
+}
+
+/** The numbers of an operator. Nothing happens any more, but for what time brings about. */
+async function checkStatus({ daemon, connections, oracle, report }: Host): Promise<void> {
+  const { overruns } = oracle.waves
+  const { isChanging } = connections
+  const subscriptions = connections.records.size
+  const status = await daemon.process?.serving?.engine.status()
+  if (status === undefined || isFailure(status) || isChanging) return
+  const given = show([status.overruns, status.subscriptions])
+  if (given !== show([overruns, subscriptions])) {
+    report('accounts', `overruns and subscriptions are ${given}, and not ${show([overruns, subscriptions])}`)
+  }
 }
 
 /** Every stream has told what it was to tell, and belongs to a lease that lives, if it holds. */

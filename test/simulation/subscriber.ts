@@ -30,7 +30,8 @@ export function createSubscriber(host: Host, options: SubscriberOptions): Subscr
   const { world, connections, coverage, daemon, trace } = host
   const { name, request, window, readsInMs } = options
   let cursor: number | undefined
-  let connection: Connection | undefined
+  /** The latest one counts; earlier ones may be open still, and take what comes. */
+  const all = new Set<Connection>()
   let attempt = 0
   let isStopped = false
   let reads = true
@@ -41,12 +42,13 @@ export function createSubscriber(host: Host, options: SubscriberOptions): Subscr
     attempt += 1
     const mine = attempt
     const number = daemon.process?.number ?? 0
-    connection = connections.open({
+    const connection = connections.open({
       name,
       request: { ...request, start },
       window,
       readsInMs,
       onMessage: (message) => {
+        if (message.kind === 'end') all.delete(connection)
         // An earlier stream of the same reader is nobody's any more.
         if (mine !== attempt || isStopped) return
         if (message.kind === 'header' && start.kind === 'after') {
@@ -59,6 +61,7 @@ export function createSubscriber(host: Host, options: SubscriberOptions): Subscr
         read(message, start)
       },
     })
+    all.add(connection)
     connection.setReading(reads)
   }
 
@@ -88,7 +91,6 @@ export function createSubscriber(host: Host, options: SubscriberOptions): Subscr
     if (failure !== undefined || daemon.process !== undefined) {
       trace(() => `the stream of ${name} ends: ${failure?.reason ?? 'the connection broke'}`)
     }
-    connection = undefined
     const isLost = failure === undefined || REASONS[failure.reason] === 'UNAVAILABLE'
     if (failure?.reason === 'COMPACTED') coverage.count('told COMPACTED')
     const next: Start | undefined =
@@ -109,12 +111,12 @@ export function createSubscriber(host: Host, options: SubscriberOptions): Subscr
     setReading: (next) => {
       if (reads && !next) coverage.count('reader stopped')
       reads = next
-      connection?.setReading(next)
+      for (const connection of all) connection.setReading(next)
     },
     openAgain: (from) => open(from === 'snapshot' ? { kind: 'snapshot' } : fromCursor(options.start)),
     stop: () => {
       isStopped = true
-      connection?.close()
+      for (const connection of all) connection.close()
     },
   }
 }

@@ -32,6 +32,8 @@ interface Watched {
   isRevoked: boolean
 }
 
+const NEVER: Moment = { atMostMs: -Infinity, atLeastMs: -Infinity }
+
 /** It ends at most so late while the daemon serves. */
 const LATE_MS = 1000
 
@@ -86,10 +88,10 @@ export function createLeases({ report, disk }: Sim, moments: Moments): Leases {
       for (const { leaseId, ttlMs, isHeld } of state.leases.values()) {
         const lease = watch(leaseId, ttlMs)
         if (!isHeld && !lease.isAlive) {
-          // Revived: its time begins again.
+          // Revived: its time begins again, and is promised when that is answered. A crash may undo it before.
           lease.isAlive = true
           lease.isRevoked = false
-          lease.answered = moments.now()
+          lease.answered = NEVER
           lease.restartsMs = 0
           kept(leaseId)
         }

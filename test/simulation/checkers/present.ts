@@ -6,7 +6,8 @@ import { type IoasidView, viewIoasid } from '../../../server/core/view.ts'
 import type { Sim } from '../sim.ts'
 
 /** What must hold of the present state, ahead of the disk, after every step. */
-export function checkPresent({ report }: Sim, state: State): void {
+export function checkPresent({ report, coverage }: Sim, state: State): void {
+  coverage.count('state checked')
   const [first] = violations(state)
   if (first !== undefined) report('accounts', `at revision ${state.revision}: ${first}`)
   checkHolds(state, (sentence) => report('hold-reference', `at revision ${state.revision}: ${sentence}`))

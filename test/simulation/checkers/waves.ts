@@ -12,6 +12,9 @@ export interface Waves {
   /** Looks whether the next revision that a stream has to tell waits for anybody. */
   look(stream: StreamRecord, next: Entry | undefined): void
   told(stream: StreamRecord, item: Extract<FeedItem, { kind: 'entry' }>): void
+  restarted(): void
+  /** Ids that were told before their turn, since the start. */
+  readonly overruns: number
 }
 
 const RANKS: Readonly<Record<Priority, number>> = { CPU: 0, IOMMU: 1, DEVICE: 2 }
@@ -28,6 +31,7 @@ export function createWaves({ report, coverage, disk }: Sim, options: WavesOptio
   const { moments, model, teardownTimeoutMs, catchUp } = options
   /** What a lease registered last: it stays its priority when its time is over. */
   const priorities = new Map<number, Priority>()
+  let overruns = 0
 
   /** The holder that comes before, has the id from before the revision, and has not acknowledged it. */
   const blockerOf = (ioasid: number, revision: number, rank: number): number | undefined => {
@@ -65,6 +69,7 @@ export function createWaves({ report, coverage, disk }: Sim, options: WavesOptio
       report('waves', `${about}: id ${[...overrun]} is marked after ${waitedMs} of ${timeoutMs} ms`)
     }
     coverage.count('overrun told', overrun.size)
+    overruns += overrun.size
     checkTime(stream, revision, timeoutMs)
   }
 
@@ -95,6 +100,12 @@ export function createWaves({ report, coverage, disk }: Sim, options: WavesOptio
       if (rank === 0 || next === undefined || stream.due?.revision === next.revision) return
       const blocked = [...tornDown(next.events)].some((id) => blockerOf(id, next.revision, rank) !== undefined)
       stream.due = blocked ? undefined : { revision: next.revision, since: moments.now() }
+    },
+    restarted: () => {
+      overruns = 0
+    },
+    get overruns() {
+      return overruns
     },
     told: (stream, item) => {
       catchUp()
