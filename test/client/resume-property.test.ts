@@ -146,7 +146,9 @@ it('a reader sees the revisions in order, each once, none missing, and snapshots
     const at = follow(log, items, start === 'zero' ? 0 : undefined)
     if (isOver) expect(before.some(({ ending }) => ending.follows === 'fail')).toBe(true)
     else expect(at === undefined ? [] : lacking(log, at)).toEqual([])
-    if (at !== undefined) expect(subscription.cursor?.revision).toBe(BigInt(at))
+    // There is none before anything was told, nor from where the history was lost until the next snapshot is whole.
+    const { cursor } = subscription
+    if (at !== undefined && cursor !== undefined) expect(cursor.revision).toBe(BigInt(at))
     await subscription.return()
   })
   await fc.assert(property, { numRuns: 300 })

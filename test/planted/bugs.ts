@@ -148,7 +148,7 @@ export const BUGS: readonly PlantedBug[] = [
     file: 'engine/subscription.ts',
     find: 'if (!isFollowing || entry.revision <= cursor) return',
     replace: 'if (entry.revision <= after) return',
-    by: ['stream-unique', 'stream-order'],
+    by: ['stream-unique', 'stream-order', 'heartbeat-never-ahead'],
   },
   {
     name: 'an event is lost where history becomes the present',
