@@ -18,6 +18,7 @@ export interface Config {
   readonly leaseBounds: { readonly minTtlMs: number; readonly maxTtlMs: number }
   readonly maxConnections: number
   readonly connectionIdleMs: number
+  readonly maxInFlightBytes: number
   readonly log: LogConfig
 }
 
@@ -98,6 +99,12 @@ export const FLAGS = {
   'max-open-snapshots': flag('Limits', count(1, 10_000), '64', 'large snapshots that are read at once'),
   'max-undurable': flag('Limits', bytes('64KiB', '1GiB'), '64MiB', 'changes that wait for the disk'),
   'max-queued': flag('Limits', bytes('4KiB', '64MiB'), '256KiB', 'events that wait for one subscriber in memory'),
+  'max-in-flight': flag(
+    'Limits',
+    bytes('32MiB', '64GiB'),
+    '128MiB',
+    'requests and unread answers; of one connection a quarter',
+  ),
   ring: flag('Limits', bytes('64KiB', '4GiB'), '16MiB', 'recent events in memory, for subscribers that lag'),
 
   'log-level': flag('Logs', oneOf(['debug', 'info', 'warn', 'error', 'fatal']), 'info', 'the least that is logged'),
@@ -162,6 +169,7 @@ function toConfig(values: Values): Config {
     leaseBounds: { minTtlMs: values['lease-ttl-min'], maxTtlMs: values['lease-ttl-max'] },
     maxConnections: values['max-connections'],
     connectionIdleMs: values['connection-idle'],
+    maxInFlightBytes: values['max-in-flight'],
     log: { level: values['log-level'], format: values['log-format'] },
   }
 }

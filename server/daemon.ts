@@ -3,9 +3,11 @@ import { type Failure, fail, isFailure } from './core/failure.ts'
 import type { Chance, Clock } from './engine/clock.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
 import type { DaemonLog } from './log.ts'
+import { createAdmission } from './rpc/admission.ts'
+import { type Connections, createConnections } from './rpc/connections.ts'
 import { createHealth, type Health } from './rpc/health.ts'
 import { createReflection, type Reflection } from './rpc/reflection.ts'
-import { type Connections, createConnections, type RpcServer, startRpcServer } from './rpc/server.ts'
+import { MAX_MESSAGE_BYTES, type RpcServer, startRpcServer } from './rpc/server.ts'
 import { createServices, type ServiceOptions } from './rpc/services.ts'
 import { openLmdbStore } from './store/lmdb.ts'
 import { createMemoryStore } from './store/memory.ts'
@@ -110,7 +112,7 @@ interface Face {
 }
 
 async function startFace(config: Config, { clock, log }: Surroundings, engine: Engine): Promise<Face | Refusal> {
-  const { snapshotTimeoutMs, leaseBounds, connectionIdleMs } = config
+  const { snapshotTimeoutMs, leaseBounds, connectionIdleMs, maxInFlightBytes } = config
   const { after, soon } = clock
   const servicesFor = (isAdmin: boolean) => {
     const options: ServiceOptions = {
@@ -128,12 +130,20 @@ async function startFace(config: Config, { clock, log }: Surroundings, engine: E
   const names = servicesFor(false).map(({ name }) => name)
   const health = createHealth(names)
   const reflection = createReflection([...names, health.name])
-  const connections = createConnections(config.maxConnections, log)
+  const connections = createConnections(config.maxConnections, after, log)
+  const admission = createAdmission({
+    maxInFlightBytes,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    connections,
+    after,
+    soon,
+    log,
+  })
 
   const servers: RpcServer[] = []
   for (const { address, isAdmin } of config.listeners) {
     const services = [...servicesFor(isAdmin), health, ...reflection.services]
-    const server = await startRpcServer({ address, services, connections, connectionIdleMs, log })
+    const server = await startRpcServer({ address, services, connections, admission, connectionIdleMs, log })
     if ('problem' in server) {
       for (const other of servers) other.stopAccepting()
       await Promise.all(servers.map((other) => other.shutdown(clock.after, 0)))

@@ -3,8 +3,8 @@ import { refuseField } from './refused.ts'
 
 /** Pages of lists: how many items, and a page_token that leads on in the same list and in no other. */
 
-const DEFAULT_PAGE_SIZE = 1000
-const MAX_PAGE_SIZE = 10_000
+/** The default and the most: a page is made in one turn of the event loop, in which nobody else is served. */
+const PAGE_SIZE = 1000
 /** Below the 4 MiB that clients accept by default, whatever the framing takes. */
 const MAX_PAGE_BYTES = 3 * 1024 * 1024
 
@@ -21,7 +21,7 @@ export interface PageAsked {
 
 /** `list` names the list and everything that shapes it, `cursorLength` how many numbers a place in it has. */
 export function decodePage(request: PageRequest, list: string, cursorLength: number): PageAsked {
-  const limit = Math.min(request.page_size || DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+  const limit = Math.min(request.page_size || PAGE_SIZE, PAGE_SIZE)
   if (request.page_token === '') return { limit, cursor: undefined }
   const cursor = parseToken(request.page_token, list)
   if (cursor === undefined || cursor.length !== cursorLength) {

@@ -3,12 +3,14 @@ import {
   logVerbosity,
   Server,
   ServerCredentials,
+  type ServerInterceptor,
   type ServerOptions,
   type ServiceDefinition,
   setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import type { Address } from './address.ts'
+import type { Connections } from './connections.ts'
 import { type ListenProblem, listen } from './listen.ts'
 import type { Log } from './log.ts'
 import type { After } from './stream.ts'
@@ -30,43 +32,19 @@ export interface RpcServerOptions {
     readonly implementation: UntypedServiceImplementation
   }[]
   readonly connections: Connections
+  readonly admission: ServerInterceptor
   /** A connection without an open call is closed after so long: where Node has given it up nobody else closes it. */
   readonly connectionIdleMs: number
   readonly log: Log
 }
 
-/** The connections of all listeners together, of which there is a limit. */
-export interface Connections {
-  readonly count: number
-  /** false: there are too many, and this one was closed. */
-  admit(socket: Socket): boolean
-}
-
-export function createConnections(max: number, log: Log): Connections {
-  let count = 0
-  return {
-    get count() {
-      return count
-    },
-    admit: (socket) => {
-      if (count >= max) {
-        log.warn({ max }, 'a connection was refused: there are --max-connections already')
-        socket.destroy()
-        return false
-      }
-      count += 1
-      socket.once('close', () => {
-        count -= 1
-      })
-      return true
-    },
-  }
-}
+/** The default of gRPC's own, on both sides. */
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 const OPTIONS = {
   // Two thirds of what an idle stream costs, and nobody asks for it.
   'grpc.enable_channelz': 0,
-  'grpc.max_receive_message_length': 4 * 1024 * 1024,
+  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
 } satisfies ServerOptions
 
 /**
@@ -76,20 +54,23 @@ const OPTIONS = {
 const KEEPALIVE_MS = 30_000
 
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer | ListenProblem> {
-  const { connections, log } = options
+  const { connections, admission, connectionIdleMs, log } = options
   // It would write what a peer has sent as metadata to standard error, in a form of its own.
   setLogVerbosity(logVerbosity.NONE)
-  const server = new Server({ ...OPTIONS, 'grpc.max_connection_idle_ms': options.connectionIdleMs })
+  const server = new Server({ ...OPTIONS, 'grpc.max_connection_idle_ms': connectionIdleMs, interceptors: [admission] })
   for (const { definition, implementation } of options.services) server.addService(definition, implementation)
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const sockets = new Set<Socket>()
 
   const onConnection = (socket: Socket) => {
-    if (!connections.admit(socket)) return
     socket.setKeepAlive(true, KEEPALIVE_MS)
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    injector.injectConnection(socket)
+    // One that has to wait may end before anybody listens to it.
+    socket.on('error', () => undefined)
+    connections.admit(socket, () => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      injector.injectConnection(socket)
+    })
   }
   const listening = await listen(options.address, onConnection, log)
   if ('problem' in listening) {

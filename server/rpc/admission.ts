@@ -1,0 +1,163 @@
+import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
+import { Duplex } from 'node:stream'
+import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js'
+import { type Failure, fail } from '../core/failure.ts'
+import { addressOf, type Connections } from './connections.ts'
+import { type Account, createInFlight } from './in-flight.ts'
+import type { Log } from './log.ts'
+import { createPageTurns, type PageTurns } from './page-turns.ts'
+import { createRequestFrame, type RequestFrame } from './request-frame.ts'
+import { toStatus } from './status.ts'
+import type { After } from './stream.ts'
+import { createTurnstile } from './turnstile.ts'
+
+/**
+ * What stands between a peer's bytes and the methods: bounds what a connection makes the daemon keep, how many pages of
+ * lists it has at a time, and how many calls it begins only to give them up. grpc-js has no bound for any of them: a
+ * connection may begin any number of messages of 4 MiB, or ask for any number of answers and read none.
+ */
+export interface AdmissionOptions {
+  /** What all connections together may make the daemon keep; one alone a quarter of it. */
+  readonly maxInFlightBytes: number
+  readonly maxMessageBytes: number
+  readonly connections: Connections
+  readonly after: After
+  readonly soon: (callback: () => void) => void
+  readonly log: Log
+}
+
+/** What a call costs, however short its message: Node's stream and what grpc-js has about it. */
+const CALL_BYTES = 4096
+const SHARE_OF_ONE = 1 / 4
+/**
+ * Calls that one connection gives up within a second before they are answered. Node's own HTTP/2 needs 15 ms for a
+ * thousand of them, in one turn; it ends the connection at that number, and then there comes the next one.
+ */
+const MAX_GIVEN_UP = 500
+const GIVEN_UP_WITHIN_MS = 1000
+/** A test looks whether these are the methods whose answers have a next_page_token. */
+export const PAGED = /^\/ioasid\.v1\.\w+\/(List\w+|GetHistory)$/
+
+interface Connection {
+  readonly account: Account
+  readonly pages: PageTurns
+  /** A call of it ended before it was answered, and not by us. */
+  gaveUp(): void
+}
+
+/** For all servers together. */
+export function createAdmission(options: AdmissionOptions): ServerInterceptor {
+  const { maxInFlightBytes, maxMessageBytes, connections, after, soon, log } = options
+  const perConnectionBytes = Math.floor(maxInFlightBytes * SHARE_OF_ONE)
+  const inFlight = createInFlight({ perConnectionBytes, totalBytes: maxInFlightBytes })
+  const nextPage = createTurnstile(soon, 1)
+  const known = new WeakMap<Http2Session, Connection>()
+
+  const open = (session: Http2Session): Connection => {
+    const cutOff = (facts: object, why: string) => {
+      log.warn(facts, `a connection was cut off: ${why}`)
+      session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    }
+    const address = addressOf(session.socket)
+    let givenUp = 0
+    return {
+      account: inFlight.open((bytes) => cutOff({ bytes }, 'of all that peers do not finish or read it had the most')),
+      pages: createPageTurns(nextPage),
+      gaveUp: () => {
+        givenUp += 1
+        if (givenUp === 1) {
+          after(GIVEN_UP_WITHIN_MS, () => {
+            givenUp = 0
+          })
+        }
+        if (givenUp !== MAX_GIVEN_UP) return
+        connections.suspect(address)
+        cutOff({ calls: givenUp }, 'it gave up too many calls before they were answered')
+      },
+    }
+  }
+
+  const tooMany = fail('TOO_MANY', `One connection may have ${perConnectionBytes} bytes under way.`, {
+    what: 'in_flight',
+    limit: perConnectionBytes,
+    retry_after_ms: 100,
+  })
+
+  return ({ path, requestStream, responseStream }, call) => {
+    const stream = streamOf(call)
+    // A stream that is over already has no session, and nothing will come of it.
+    if (stream?.session === undefined) return new ServerInterceptingCall(call)
+    const connection = known.get(stream.session) ?? open(stream.session)
+    known.set(stream.session, connection)
+    const frame = createRequestFrame(maxMessageBytes, requestStream ? Number.POSITIVE_INFINITY : 1)
+    return admit({ call, stream, connection, frame, isPage: PAGED.test(path), responseStream, tooMany })
+  }
+}
+
+interface Admitted {
+  readonly call: ServerInterceptingCallInterface
+  readonly stream: ServerHttp2Stream
+  readonly connection: Connection
+  readonly frame: RequestFrame
+  readonly isPage: boolean
+  readonly responseStream: boolean
+  readonly tooMany: Failure
+}
+
+function admit(admitted: Admitted): ServerInterceptingCall {
+  const { call, stream, connection, frame, isPage, responseStream, tooMany } = admitted
+  const { account, pages, gaveUp } = connection
+  let counted = 0
+  let isRefused = false
+  let leavePages: () => void = () => undefined
+  stream.once('close', () => {
+    account.give(counted)
+    leavePages()
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR && !stream.headersSent) gaveUp()
+  })
+  const take = (bytes: number | undefined) => {
+    if (bytes === undefined) return refuse(MORE_THAN_ONE)
+    if (!account.take(bytes)) return refuse(tooMany)
+    counted += bytes
+  }
+  const refuse = (failure: Failure) => {
+    isRefused = true
+    // grpc-js takes nothing more of it after that, and the peer has no use for its end of the stream.
+    call.sendStatus(toStatus(failure))
+    stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+  take(CALL_BYTES)
+  if (isRefused) return new ServerInterceptingCall(call, { start: () => undefined })
+  // Before grpc-js sees them: it would begin to decompress.
+  stream.prependListener('data', (chunk: Buffer) => {
+    if (!isRefused) take(frame.take(chunk))
+  })
+  // What is not read of a stream has a bound of its own, in stream.ts.
+  if (responseStream) return new ServerInterceptingCall(call)
+  return new ServerInterceptingCall(call, {
+    start: (next) => {
+      if (!isPage) return next()
+      next({
+        onReceiveHalfClose: (begin) => {
+          leavePages = pages.enter(begin).leave
+        },
+      })
+    },
+    sendMessage: (message, next) => {
+      next(message)
+      account.add(stream.writableLength)
+      counted += stream.writableLength
+    },
+  })
+}
+
+const MORE_THAN_ONE = fail('INVALID_FIELD', 'request: more than one message.', { field: 'request' })
+
+/** grpc-js tells nobody which stream a call came on. If it kept it elsewhere, a test would find that there is no bound. */
+function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream | undefined {
+  return 'stream' in call && isHttp2Stream(call.stream) ? call.stream : undefined
+}
+
+function isHttp2Stream(value: unknown): value is ServerHttp2Stream {
+  return value instanceof Duplex && 'session' in value
+}
