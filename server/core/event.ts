@@ -102,7 +102,16 @@ export interface Entry {
   /** Wall clock, for people; nothing is decided by it. */
   readonly wallMs: number
   readonly events: readonly Event[]
+  /** Who freed what it frees; left out: its owner. */
+  readonly by?: EndedBy
+  /** Beside each event where the past of its ids goes on (past.ts); left out where nothing has a past. */
+  readonly past?: Past
 }
+
+/** Who freed an id: contract section 4, GetHistory. */
+export type EndedBy = 'OWNER' | 'LEASE' | 'OPERATOR'
+
+export type Past = readonly Runs[]
 
 /**
  * About how many bytes an entry takes in memory and on disk. Bounds that are stated in bytes (undurable work, the ring)
@@ -110,6 +119,7 @@ export interface Entry {
  */
 export function weigh(entry: Entry): number {
   let bytes = 128
+  for (const past of entry.past ?? []) bytes += past.length * 8
   for (const event of entry.events) {
     bytes += 96
     if ('set' in event) bytes += event.set.token.length

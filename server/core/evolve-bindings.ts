@@ -40,7 +40,7 @@ export function unbind(state: State, { set: { setId }, runs, pending }: Of<'UNBI
       throw new Error(`SPID ${spid}, bound at ${bindRevision}, is not the one that IOASID ${id} has`)
     }
     page.devices.delete(id)
-    if (!pending) forgetSpid(state, setId, page, id)
+    if (!pending) forgetSpid(state, setId, page, id, revision)
   })
   countBound(state, set, -countIds(runs, UNBOUND))
 }
@@ -50,12 +50,12 @@ function countBound(state: State, set: SetRecord, change: number): void {
   state.bound += change
 }
 
-export function forgetSpid(state: State, setId: SetId, page: IdPage, id: number): void {
+export function forgetSpid(state: State, setId: SetId, page: IdPage, id: number, revision: Revision): void {
   const spids = state.spids.get(setId)
   spids?.delete(page.spid[slotOf(id)] ?? NO_SPID)
   if (spids?.size === 0) state.spids.delete(setId)
   page.spid[slotOf(id)] = NO_SPID
-  page.bound[slotOf(id)] = 0
+  page.bound[slotOf(id)] = revision
   page.boundAt[slotOf(id)] = 0
 }
 

@@ -5,7 +5,7 @@ import { acknowledge, awaitFreed, register } from './evolve-holds.ts'
 import { addLease, addReference, dropReference, endLease, holdLease, reviveLease } from './evolve-leases.ts'
 import { mustBeAlive, mustHave, mustServe, pageOfLife, pageOfSet } from './fit.ts'
 import { append, EMPTY_LIST, remove } from './id-list.ts'
-import { ownPageOf, slotOf } from './id-pages.ts'
+import { type Freed, ownPageOf, slotOf } from './id-pages.ts'
 import { NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo, removeFrom } from './multimap.ts'
 import { startRest } from './rest.ts'
@@ -36,14 +36,14 @@ function apply(state: State, event: Event, entry: Entry): void {
     case 'SET_FREE':
       return endSet(state, event.set, revision)
     case 'ALLOC':
-      return addIds(state, event.set.setId, event.runs, revision)
+      return addIds(state, event.set.setId, event.runs, entry)
     case 'BIND':
       return bind(state, event, entry)
     case 'UNBIND':
       return unbind(state, event, revision)
     case 'FREE':
       // Where nothing is pending RECLAIM follows in the same revision.
-      return event.pending ? setPending(state, event.set.setId, event.runs, revision) : undefined
+      return event.pending ? setPending(state, event.set.setId, event.runs, entry) : undefined
     case 'RECLAIM':
       return reclaim(state, event.set.setId, event.runs, revision, servingMs)
     case 'DEVICE_ATTACH':
@@ -105,7 +105,7 @@ function endSet(state: State, { setId, token }: SetName, revision: Revision): vo
   addEndedSet(state.endedSets, setId, revision)
 }
 
-function addIds(state: State, setId: SetId, runs: Runs, revision: Revision): void {
+function addIds(state: State, setId: SetId, runs: Runs, { revision, wallMs }: Entry): void {
   const set = mustServe(state, setId)
   let ids = set.ids
   // Ascending within a revision, so that a list of ids is in the order of (generation, id) and a page can begin behind any.
@@ -118,6 +118,7 @@ function addIds(state: State, setId: SetId, runs: Runs, revision: Revision): voi
       page.setId[slot] = setId
       page.since[slot] = revision
       page.bound[slot] = 0
+      page.allocatedAt[slot] = wallMs
       ids = append(state.table, ids, id)
     }
   }
@@ -141,14 +142,15 @@ function takeFromSpace(state: State, first: number, count: number): void {
   state.space.take(first, count)
 }
 
-function setPending(state: State, setId: SetId, runs: Runs, revision: Revision): void {
+function setPending(state: State, setId: SetId, runs: Runs, { revision, by = 'OWNER' }: Entry): void {
   const set = mustHave(state, setId)
+  const freed: Freed = { revision, by }
   awaitFreed(state, runs, revision)
   forEachAged(runs, (id, generation) => {
     const page = pageOfLife(state, setId, id, generation)
     const fits = (page.references.has(id) || page.holds.has(id)) && !page.pending.has(id)
     if (!fits) throw new Error(`IOASID ${id} cannot be pending`)
-    page.pending.add(id)
+    page.pending.set(id, freed)
   })
   const count = countIds(runs, AGED)
   state.sets.set(setId, { ...set, freePending: set.freePending + count })
@@ -165,7 +167,7 @@ function reclaim(state: State, setId: SetId, runs: Runs, revision: Revision, ser
       throw new Error(`IOASID ${id} is reclaimed, but somebody holds it`)
     if (page.pending.delete(id)) {
       wasPending += 1
-      if (page.spid[slotOf(id)] !== NO_SPID) forgetSpid(state, setId, page, id)
+      if (page.spid[slotOf(id)] !== NO_SPID) forgetSpid(state, setId, page, id, revision)
     }
     if (page.spid[slotOf(id)] !== NO_SPID) throw new Error(`IOASID ${id} is reclaimed, but still has a SPID`)
     ids = remove(state.table, ids, id)

@@ -1,7 +1,8 @@
+import type { EndedBy } from './event.ts'
 import { type LeaseId, NO_SPID, type Revision } from './ids.ts'
 
 /**
- * What is known of each id, as columns of numbers in pages of 4,096 ids: 44 bytes an id, no garbage, and a copy of the
+ * What is known of each id, as columns of numbers in pages of 4,096 ids: 52 bytes an id, no garbage, and a copy of the
  * whole table costs a copy of the page list. `freeze` hands such a copy to a snapshot and leaves its pages to it; the
  * writer copies a page at its first change after that, so that neither the store's snapshot nor a subscriber's stops it.
  * A page that no id was ever allocated from does not exist.
@@ -11,9 +12,11 @@ import { type LeaseId, NO_SPID, type Revision } from './ids.ts'
  *   column   allocated                        free
  *   setId    its set                          0
  *   since    its generation                   the revision of its RECLAIM; 0: never used
- *   bound    its bind_revision, 0 unbound     the serving time of its RECLAIM, ms
+ *   bound    its bind_revision; without a     the serving time of its RECLAIM, ms
+ *            SPID its last UNBIND, 0: none
  *   spid     its SPID or NO_SPID              NO_SPID
  *   boundAt  the wall time of its BIND, ms    0
+ *   allocatedAt  the wall time of its ALLOC   left over
  *   next     neighbours on its set's list     neighbours on the list of resting ids
  *   prev     (id-list.ts; 0 ends a list)      (0 when it does not rest)
  */
@@ -29,6 +32,7 @@ export interface IdPage {
   readonly bound: Float64Array
   readonly spid: Uint32Array
   readonly boundAt: Float64Array
+  readonly allocatedAt: Float64Array
   readonly next: Uint32Array
   readonly prev: Uint32Array
   /** By id: the devices that bind it, where they are not just the unnamed one. The lists are replaced, never changed. */
@@ -40,7 +44,13 @@ export interface IdPage {
   /** By id: the references of holds that must be remembered (holds.ts), by lease ascending. Replaced, never changed. */
   readonly holds: Map<number, readonly Hold[]>
   /** Ids that are FREE_PENDING: freed, while references are left. They keep their SPID and bind_revision. */
-  readonly pending: Set<number>
+  readonly pending: Map<number, Freed>
+}
+
+/** How a pending id was freed. */
+export interface Freed {
+  readonly revision: Revision
+  readonly by: EndedBy
 }
 
 /** One lease's acquired references to one id. */
@@ -113,13 +123,14 @@ export function emptyPage(epoch: number): IdPage {
     bound: new Float64Array(PAGE_IDS),
     spid: new Uint32Array(PAGE_IDS).fill(NO_SPID),
     boundAt: new Float64Array(PAGE_IDS),
+    allocatedAt: new Float64Array(PAGE_IDS),
     next: new Uint32Array(PAGE_IDS),
     prev: new Uint32Array(PAGE_IDS),
     devices: new Map(),
     data: new Map(),
     references: new Map(),
     holds: new Map(),
-    pending: new Set(),
+    pending: new Map(),
   }
 }
 
@@ -131,12 +142,13 @@ function copyPage(page: IdPage, epoch: number): IdPage {
     bound: page.bound.slice(),
     spid: page.spid.slice(),
     boundAt: page.boundAt.slice(),
+    allocatedAt: page.allocatedAt.slice(),
     next: page.next.slice(),
     prev: page.prev.slice(),
     devices: new Map(page.devices),
     data: new Map(page.data),
     references: new Map(page.references),
     holds: new Map(page.holds),
-    pending: new Set(page.pending),
+    pending: new Map(page.pending),
   }
 }

@@ -70,7 +70,7 @@ export function violations(state: State): readonly string[] {
       if (page.setId[slot] !== 0) owned += 1
       else if (page.spid[slot] !== NO_SPID) found.push(`IOASID ${number * PAGE_IDS + slot} is free, but has a SPID`)
     }
-    for (const id of [...page.data.keys(), ...page.devices.keys(), ...page.pending]) {
+    for (const id of [...page.data.keys(), ...page.devices.keys(), ...page.pending.keys()]) {
       say(page.setId[slotOf(id)] === 0, `IOASID ${id} is free, but has data or devices, or is pending`)
     }
   }

@@ -12,7 +12,7 @@ import {
   slotOf,
 } from './id-pages.ts'
 import type { IdSpace, Policy } from './id-space.ts'
-import { asRevision, asSetId, type LeaseId, type Revision, type SetId } from './ids.ts'
+import { asRevision, asSetId, type LeaseId, NO_SPID, type Revision, type SetId } from './ids.ts'
 
 /** What an operator chose of the space. Not part of the history: it may differ at every start (reindex.ts). */
 export interface SpaceConfig {
@@ -188,12 +188,13 @@ const NO_HOLDS: readonly Hold[] = []
 
 export function readId(page: IdPage, id: number): IdRecord {
   const slot = slotOf(id)
-  const bindRevision = page.bound[slot] ?? 0
+  const spid = page.spid[slot] ?? NO_SPID
+  const bindRevision = spid === NO_SPID ? 0 : (page.bound[slot] ?? 0)
   const isPending = page.pending.has(id)
   return {
     setId: asSetId(page.setId[slot] ?? 0),
     generation: asRevision(page.since[slot] ?? 0),
-    spid: page.spid[slot] ?? 0,
+    spid,
     bindRevision: asRevision(bindRevision),
     devices: page.devices.get(id) ?? (bindRevision === 0 || isPending ? NO_DEVICES : UNNAMED),
     data: page.data.get(id),

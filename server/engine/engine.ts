@@ -1,6 +1,6 @@
 import type { Command } from '../core/command.ts'
 import type { Failure } from '../core/failure.ts'
-import type { LeaseId, Revision } from '../core/ids.ts'
+import { asRevision, type LeaseId, type Revision } from '../core/ids.ts'
 import { type Status, status } from '../core/query.ts'
 import type { Contradiction } from '../core/reindex.ts'
 import type { SpaceConfig, State } from '../core/state.ts'
@@ -10,11 +10,12 @@ import { type Clock, createServingClock } from './clock.ts'
 import { createFeed } from './feed.ts'
 import { storeFailed } from './group-commit.ts'
 import { createHandles, type Handles } from './handles.ts'
+import { createHistory, type History } from './history.ts'
 import { createHoldStreams } from './hold-streams.ts'
 import { createLeaseTimes } from './lease-times.ts'
 import { openSpace } from './open-space.ts'
 import { type Commit, createSequencer, type Outcome, type Request } from './sequencer.ts'
-import { compacted } from './start-rules.ts'
+import { compacted, futureRevision } from './start-rules.ts'
 import { createSubscribe, type Opened, type SubscribeLimits, type SubscribeRequest } from './subscribe.ts'
 import { createTeardowns } from './teardown.ts'
 import { startUpkeep } from './upkeep.ts'
@@ -33,10 +34,19 @@ export interface Engine {
   read<Value>(query: (state: State) => Value): Promise<Value | Failure>
   subscribe(request: SubscribeRequest): Promise<Opened | Failure>
   status(): Promise<EngineStatus | Failure>
+  /** Who had an id when, as far as it is on record. */
+  readonly history: History
+  /** Drops the history at or below a revision. */
+  compact(revision: number): Promise<Compacted | Failure>
   /** What a subscriber is told when what it had yet to read is not kept any longer. */
   compacted(): Failure
   /** Refuses new work and ends every subscription with a failure; resolves when all that was decided is durable. */
   drain(failure: Failure): Promise<void>
+}
+
+export interface Compacted {
+  readonly revision: Revision
+  readonly compactRevision: Revision
 }
 
 export interface EngineStatus extends Status {
@@ -139,6 +149,22 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
       // Who only watches changes nothing, and is not refused for what waits for the disk.
       if (request.hold === undefined) return sequencer.read((current) => open(current, () => undefined))
       return sequencer.alter(open)
+    },
+    history: createHistory({
+      store,
+      read: sequencer.read,
+      compactRevision: () => upkeep.compactRevision,
+      soon: clock.soon,
+    }),
+    compact: async (revision) => {
+      const known = await sequencer.read((current) => current.revision)
+      if (typeof known !== 'number') return known
+      if (revision > known) return futureRevision(known, revision)
+      await upkeep.compact(asRevision(revision))
+      return await sequencer.read((current) => ({
+        revision: current.revision,
+        compactRevision: upkeep.compactRevision,
+      }))
     },
     compacted: () => compacted(upkeep.compactRevision),
     status: () =>

@@ -1,9 +1,10 @@
 import type { Answer, Command } from '../core/command.ts'
 import { decide } from '../core/decide.ts'
-import type { Entry, Event } from '../core/event.ts'
+import type { EndedBy, Entry, Event } from '../core/event.ts'
 import { evolve } from '../core/evolve.ts'
 import { type Failure, fail, isFailure } from '../core/failure.ts'
 import { asRevision, type LeaseId, type Revision } from '../core/ids.ts'
+import { endedBy, pastOf } from '../core/past.ts'
 import { ripen } from '../core/rest.ts'
 import type { State } from '../core/state.ts'
 import { viewLease } from '../core/view.ts'
@@ -95,8 +96,10 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     return servingMs
   }
 
-  const commit = (events: readonly Event[], servingMs: number): Revision => {
-    const entry: Entry = { revision: asRevision(state.revision + 1), servingMs, wallMs: clock.wallMs(), events }
+  const commit = (events: readonly Event[], servingMs: number, by: EndedBy): Revision => {
+    const revision = asRevision(state.revision + 1)
+    const past = pastOf(state, events, by)
+    const entry: Entry = { revision, servingMs, wallMs: clock.wallMs(), events, ...past }
     orStop(() => evolve(state, entry))
     batches.add(entry)
     for (const change of leaseTimes.follow(entry)) keep(change)
@@ -114,7 +117,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     const decision = decide(state, command)
     if (isFailure(decision)) return (await settled()) ?? decision
     const { events, answer } = decision
-    const revision = events.length > 0 ? commit(events, servingMs) : state.revision
+    const revision = events.length > 0 ? commit(events, servingMs, endedBy(command)) : state.revision
     // Whether or not there was something to settle, its holder has shown that it lives.
     if (command.kind === 'acknowledge') keepAlive(command.leaseId)
     if (request !== undefined) {
@@ -186,7 +189,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       if (isOverloaded()) return overloaded()
       const servingMs = tick()
       const value = step(state, (events) => {
-        if (events.length > 0) commit(events, servingMs)
+        if (events.length > 0) commit(events, servingMs, 'OWNER')
       })
       schedule()
       return (await settled()) ?? value

@@ -16,10 +16,12 @@ export function checkSpaceId(history: History, spaceId: string): Failure | undef
 }
 
 export function checkCursor({ revision, compactRevision }: History, after: number): Failure | undefined {
-  if (after > revision) {
-    return fail('FUTURE_REVISION', `The newest revision is ${revision}.`, { revision, requested: after })
-  }
+  if (after > revision) return futureRevision(revision, after)
   return after < compactRevision ? compacted(compactRevision) : undefined
+}
+
+export function futureRevision(revision: Revision, requested: number): Failure {
+  return fail('FUTURE_REVISION', `The newest revision is ${revision}.`, { revision, requested })
 }
 
 export function compacted(compactRevision: Revision): Failure {

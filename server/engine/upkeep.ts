@@ -11,6 +11,8 @@ import type { Sequencer } from './sequencer.ts'
 export interface Upkeep {
   /** The oldest cursor that works. */
   readonly compactRevision: Revision
+  /** Drops what is at or below a durable revision; what is dropped already is no fault. */
+  compact(revision: Revision): Promise<void>
   /** Resolves when what is under way has come to its end. */
   stop(): Promise<void>
 }
@@ -49,24 +51,38 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
       sequencer.mark(numberMark(CLOCK_MARK, servingMs))
       keptMs = servingMs
     }
-    work ??= tidy()
-      .catch(onFailure)
-      .finally(() => {
-        work = undefined
-      })
+    if (work === undefined) void run(tidy)
     cancel = clock.after(beatMs, beat)
   }
 
+  /** One thing at a time: a snapshot that is being written is what a compaction may be waiting for. */
+  const run = (task: () => Promise<void>): Promise<void> => {
+    const done = (work === undefined ? task() : work.then(task)).catch(onFailure)
+    const own = done.finally(() => {
+      if (work === own) work = undefined
+    })
+    work = own
+    return own
+  }
+
   const tidy = async () => {
+    if (store.size().sinceSnapshot >= snapshotEvery && !(await snapshot())) return
     const target = compactionTarget()
+    if (target !== undefined) await compactTo(target)
+  }
+
+  const snapshot = async (): Promise<boolean> => {
+    const frozen = await sequencer.read(freeze)
+    if (isFailure(frozen) || isStopped) return false
+    await store.writeSnapshot(frozen)
+    return !isStopped
+  }
+
+  const compactTo = async (target: Revision) => {
+    if (target <= compactRevision) return
     const { sinceSnapshot, entries } = store.size()
-    const isSnapshotOld = target !== undefined && target > compactRevision + entries - sinceSnapshot
-    if (sinceSnapshot >= snapshotEvery || isSnapshotOld) {
-      const frozen = await sequencer.read(freeze)
-      if (isFailure(frozen) || isStopped) return
-      await store.writeSnapshot(frozen)
-    }
-    if (target === undefined || isStopped) return
+    const isSnapshotOld = target > compactRevision + entries - sinceSnapshot
+    if (isStopped || (isSnapshotOld && !(await snapshot()))) return
     // First, since entries go piece by piece: whoever misses one meanwhile must be told of the new beginning.
     compactRevision = target
     forgetEndedSets(sequencer.state.endedSets, target)
@@ -86,6 +102,7 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
     get compactRevision() {
       return compactRevision
     },
+    compact: (revision) => run(() => compactTo(revision)),
     stop: async () => {
       isStopped = true
       cancel()

@@ -5,8 +5,10 @@ import { asLeaseId, asSetId } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
 import { change } from './change.ts'
 import { encodeSet } from './encode.ts'
+import { encodeLife, weighLife } from './encode-history.ts'
 import { uint64 } from './fields.ts'
 import type { Log } from './log.ts'
+import { decodePage, encodePage } from './paging.ts'
 import { type Method, unary } from './unary.ts'
 
 export interface AdminOptions {
@@ -27,7 +29,7 @@ export function createAdminService({ engine, log, version, isAdmin }: AdminOptio
       return isAdmin ? method(request) : fail('NOT_PERMITTED', 'This listener is not for administrators.')
     })
 
-  const handlers: Pick<AdminServiceHandlers, 'GetStatus' | 'ForceDeleteSet' | 'ForceRevokeLease'> = {
+  const handlers: Omit<AdminServiceHandlers, 'Backup'> = {
     GetStatus: admin('GetStatus', async () => {
       const status = await engine.status()
       if (isFailure(status)) return status
@@ -50,6 +52,29 @@ export function createAdminService({ engine, log, version, isAdmin }: AdminOptio
         role: 'LEADER',
         overruns: String(status.overruns),
       }
+    }),
+
+    GetHistory: admin('GetHistory', async (request) => {
+      const { ioasid } = request
+      const list = `history of ${ioasid}`
+      const { limit, cursor } = decodePage(request, list, 3)
+      const [reclaim = 0, unbind = 0, generation = 0] = cursor ?? []
+      const from = cursor === undefined ? undefined : { reclaim, unbind, generation }
+      const lives = await engine.history(ioasid, from, limit)
+      if (isFailure(lives)) return lives
+      const more = lives.at(-1)?.next !== undefined
+      const { items, nextPageToken } = encodePage({ items: lives, more }, list, weighLife, ({ next }) =>
+        next === undefined ? [] : [next.reclaim, next.unbind, next.generation],
+      )
+      return { lives: items.map(encodeLife), next_page_token: nextPageToken }
+    }),
+
+    Compact: admin('Compact', async (request) => {
+      const compacted = await engine.compact(uint64(request.revision))
+      if (isFailure(compacted)) return compacted
+      const { revision, compactRevision } = compacted
+      log.info({ method: 'Compact', revision, compactRevision }, 'an operator compacted the history')
+      return { revision: String(revision), compact_revision: String(compactRevision) }
     }),
 
     ForceDeleteSet: admin('ForceDeleteSet', async (request) => {

@@ -54,9 +54,14 @@ export function weighSet({ token }: SetView): number {
 }
 
 function encodeHolder({ leaseId, name, count, sinceRevision, sinceWallMs, awaiting }: HolderView): Holder {
-  const since_time = { seconds: String(Math.floor(sinceWallMs / 1000)), nanos: (sinceWallMs % 1000) * 1_000_000 }
+  const since_time = encodeTime(sinceWallMs)
   const awaited = awaiting === undefined ? {} : { awaiting_revision: String(awaiting) }
   return { lease_id: String(leaseId), name, count, since_revision: String(sinceRevision), since_time, ...awaited }
+}
+
+/** A google.protobuf.Timestamp. */
+export function encodeTime(wallMs: number) {
+  return { seconds: String(Math.floor(wallMs / 1000)), nanos: (wallMs % 1000) * 1_000_000 }
 }
 
 /** The handle goes only to who showed it, or to whom the lease is granted. */

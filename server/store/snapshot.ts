@@ -3,6 +3,7 @@ import { addEndedSet, createEndedSets, type EndedSets, endedSetsIn } from '../co
 import {
   createIdTable,
   emptyPage,
+  type Freed,
   type Hold,
   type IdPage,
   type IdTable,
@@ -40,7 +41,7 @@ type Part =
   | { readonly kind: 'data'; readonly page: number; readonly data: readonly (readonly [number, string])[] }
   | { readonly kind: 'references'; readonly page: number; readonly references: readonly References[] }
   | { readonly kind: 'holds'; readonly page: number; readonly holds: readonly Holds[] }
-  | { readonly kind: 'pending'; readonly page: number; readonly pending: readonly number[] }
+  | { readonly kind: 'pending'; readonly page: number; readonly pending: readonly (readonly [number, Freed])[] }
   | { readonly kind: 'end' }
 
 type Devices = readonly [id: number, devices: readonly string[]]
@@ -49,7 +50,7 @@ type Holds = readonly [id: number, holds: readonly Hold[]]
 
 /** A part with a list is closed when it has this much, so that a store writes and yields in small steps. */
 const LIST_BYTES = 128 << 10
-const COLUMNS = ['setId', 'since', 'bound', 'spid', 'next', 'prev', 'boundAt'] as const
+const COLUMNS = ['setId', 'since', 'bound', 'spid', 'next', 'prev', 'boundAt', 'allocatedAt'] as const
 const LENGTH_BYTES = 4
 /** So many references of one id at a time. */
 const SLICE = 1000
@@ -80,7 +81,7 @@ export function* encodeSnapshot(state: FrozenState): Generator<Uint8Array, void,
     for (const holds of chunksOf(slicesOf(columns.holds), ([, list]) => 16 + list.length * 100)) {
       yield record({ kind: 'holds', page, holds })
     }
-    for (const pending of chunksOf(columns.pending, () => 8)) yield record({ kind: 'pending', page, pending })
+    for (const pending of chunksOf(columns.pending, () => 48)) yield record({ kind: 'pending', page, pending })
   }
   yield record({ kind: 'end' })
 }
@@ -163,7 +164,7 @@ function addPart(draft: Draft, part: Exclude<Part, { kind: 'header' }>, bytes: U
       }
       return
     case 'pending':
-      for (const id of part.pending) pageAt(draft, part.page, what).pending.add(id)
+      for (const [id, freed] of part.pending) pageAt(draft, part.page, what).pending.set(id, freed)
       return
     case 'end':
       return

@@ -61,12 +61,63 @@ describe('who may use AdminService', () => {
 })
 
 describe('a listener that is not for administrators', () => {
-  it.each(['GetStatus', 'ForceDeleteSet', 'ForceRevokeLease'])('refuses %s', async (method) => {
-    const closed = await serve({ isAdmin: false })
-    expect(await refusalOf(closed.wire.call(ADMIN, method, {}))).toMatchObject({
-      status: 'PERMISSION_DENIED',
-      reason: 'NOT_PERMITTED',
+  it.each(['GetStatus', 'GetHistory', 'Compact', 'ForceDeleteSet', 'ForceRevokeLease'])(
+    'refuses %s',
+    async (method) => {
+      const closed = await serve({ isAdmin: false })
+      expect(await refusalOf(closed.wire.call(ADMIN, method, {}))).toMatchObject({
+        status: 'PERMISSION_DENIED',
+        reason: 'NOT_PERMITTED',
+      })
+      closed.stop()
+    },
+  )
+})
+
+describe('GetHistory', () => {
+  it('tells who had an id when, in pages', async () => {
+    const { set_handle, set_id } = await made('history')
+    const { infos } = (await served.ioasid('ListIoasids', { set_handle })) as { infos: { ioasid: number }[] }
+    const ioasid = infos[0]?.ioasid ?? 0
+    const ended = (await served.ioasid('Free', { set_handle, ioasids: [ioasid] })) as { revision: string }
+    const { revision } = (await served.ioasid('Allocate', { set_handle, min: ioasid, max: ioasid })) as {
+      revision: string
+    }
+    const first = await admin('GetHistory', { ioasid, page_size: 1 })
+    expect(first).toMatchObject({
+      lives: [{ token: 'history', set_id, generation: revision, from_revision: revision, to_time: null, bindings: [] }],
     })
-    closed.stop()
+    const [present] = first['lives'] as Record<string, unknown>[]
+    expect(present?.['to_revision']).toBeUndefined()
+    expect(present?.['ended_by']).toBe('ENDED_BY_UNSPECIFIED')
+    const second = await admin('GetHistory', { ioasid, page_size: 1, page_token: first['next_page_token'] })
+    const binding = { spid: 7, to_revision: ended.revision }
+    expect(second).toMatchObject({
+      lives: [{ token: 'history', to_revision: ended.revision, ended_by: 'OWNER', bindings: [binding] }],
+    })
+    const [past] = second['lives'] as Record<string, { seconds: string }>[]
+    expect(Number(past?.['from_time']?.seconds)).toBeGreaterThan(1_600_000_000)
+  })
+
+  it('refuses an id beyond the space, and a page_token of another id', async () => {
+    expect(await refusalOf(admin('GetHistory', { ioasid: 2 ** 24 }))).toMatchObject({ reason: 'IOASID_NOT_FOUND' })
+    const { next_page_token } = await admin('GetHistory', { ioasid: 4, page_size: 1 })
+    const wrong = { ioasid: 5, page_token: next_page_token === '' ? 'wrong' : next_page_token }
+    expect(await refusalOf(admin('GetHistory', wrong))).toMatchObject({
+      reason: 'INVALID_FIELD',
+      metadata: { field: 'page_token' },
+    })
+    expect(await admin('GetHistory', { ioasid: 900 })).toMatchObject({ lives: [], next_page_token: '' })
+  })
+})
+
+describe('Compact', () => {
+  it('drops what is at or below a revision, and refuses one that is yet to come', async () => {
+    const { revision } = (await admin('GetStatus', {})) as { revision: string }
+    expect(await admin('Compact', { revision })).toEqual({ revision, compact_revision: revision })
+    expect(await admin('Compact', { revision: '1' })).toEqual({ revision, compact_revision: revision })
+    expect(await admin('GetStatus', {})).toMatchObject({ revision, compact_revision: revision })
+    const future = await refusalOf(admin('Compact', { revision: '18446744073709551615' }))
+    expect(future).toMatchObject({ reason: 'FUTURE_REVISION' })
   })
 })

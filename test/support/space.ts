@@ -7,6 +7,7 @@ import { isFailure } from '../../server/core/failure.ts'
 import { idsOn } from '../../server/core/id-list.ts'
 import { type IdPage, PAGE_IDS } from '../../server/core/id-pages.ts'
 import { asRevision } from '../../server/core/ids.ts'
+import { endedBy, pastOf } from '../../server/core/past.ts'
 import {
   type Base,
   type Contradiction,
@@ -51,7 +52,9 @@ export function submit(running: Running, command: Command): Decision {
   const decision = decide(state, command)
   if (isFailure(decision) || decision.events.length === 0) return decision
   const revision = asRevision(state.revision + 1)
-  const entry: Entry = { revision, servingMs: nowMs, wallMs: WALL_START_MS + nowMs, events: decision.events }
+  const { events } = decision
+  const past = pastOf(state, events, endedBy(command))
+  const entry: Entry = { revision, servingMs: nowMs, wallMs: WALL_START_MS + nowMs, events, ...past }
   evolve(state, entry)
   log.push(entry)
   return decision

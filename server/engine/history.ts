@@ -1,0 +1,211 @@
+import type { EndedBy, Entry } from '../core/event.ts'
+import { type Failure, isFailure } from '../core/failure.ts'
+import { asRevision, type Revision, type SetId } from '../core/ids.ts'
+import {
+  bindingBefore,
+  endedBinding,
+  endedLife,
+  lifeBefore,
+  type PastBinding,
+  type PastLife,
+  presentOf,
+} from '../core/look-back.ts'
+import { ioasidNotFound } from '../core/lookup.ts'
+import type { State } from '../core/state.ts'
+import { type Store, StoreError } from '../store/store.ts'
+
+/**
+ * Who had an id when: its lives, newest first, read backwards through the log along what stands in it (core/past.ts), as
+ * far as the log is kept.
+ */
+export type History = (
+  ioasid: number,
+  from: HistoryCursor | undefined,
+  maxLives: number,
+) => Promise<readonly LifeView[] | Failure>
+
+/** A revision with its wall time, ms. */
+export interface Moment {
+  readonly revision: number
+  readonly wallMs: number
+}
+
+export interface LifeView {
+  readonly token: string
+  readonly setId: SetId
+  readonly from: Moment
+  /** undefined: it goes on, or is pending. */
+  readonly to: Moment | undefined
+  /** undefined: nobody has freed it. */
+  readonly endedBy: EndedBy | undefined
+  /** Newest first; the rest of them where `next` is in this life. */
+  readonly bindings: readonly BindingView[]
+  /** Where reading goes on; undefined: there is no more. */
+  readonly next: HistoryCursor | undefined
+}
+
+export interface BindingView {
+  readonly spid: number
+  readonly from: Moment
+  /** undefined: it goes on. */
+  readonly to: Moment | undefined
+}
+
+/** A place in an id's past. */
+export interface HistoryCursor {
+  /** The RECLAIM of a life; 0: of the one that is not over. */
+  readonly reclaim: number
+  /** In the middle of it, the UNBIND of its next binding; 0: where it begins. */
+  readonly unbind: number
+  /** Of the life in whose middle it is. */
+  readonly generation: number
+}
+
+export interface HistoryOptions {
+  readonly store: Store
+  readonly read: <Value>(query: (state: State) => Value) => Promise<Value | Failure>
+  readonly compactRevision: () => Revision
+  readonly soon: (callback: () => void) => void
+}
+
+/** Of one page, all lives together: a life with more of them goes on on the next one. */
+const MAX_BINDINGS = 1000
+
+export function createHistory({ read, ...options }: HistoryOptions): History {
+  return async (ioasid, from, maxLives) => {
+    const present = await read((state) => ({
+      ...presentOf(state, ioasid),
+      failure: ioasid < state.config.capacity ? undefined : ioasidNotFound(ioasid),
+    }))
+    if (isFailure(present)) return present
+    if (present.failure !== undefined) return present.failure
+
+    const walk = createWalk(ioasid, createReader(options))
+    const newest = await walk.newest(present)
+    let life = from === undefined ? newest : await walk.lifeAt(newest, from)
+    let unbind = from === undefined || from.unbind === 0 ? undefined : from.unbind
+    let bindingsLeft = MAX_BINDINGS
+    const lives: LifeView[] = []
+    while (life !== undefined && lives.length < maxLives && bindingsLeft > 0) {
+      const { past, to, reclaim, open } = life
+      // In the middle of a life, what goes on was told on the page before.
+      const first = unbind === undefined ? open : []
+      const ended = await walk.bindings(unbind ?? life.unbind, bindingsLeft - first.length)
+      const bindings = [...first, ...ended.bindings]
+      bindingsLeft -= bindings.length
+      unbind = undefined
+      const behind = ended.next > 0 ? undefined : await walk.behind(life)
+      const next = behind === undefined ? undefined : { reclaim: behind.reclaim, unbind: 0, generation: 0 }
+      const inside = ended.next > 0 ? { reclaim, unbind: ended.next, generation: past.generation } : undefined
+      lives.push({
+        token: past.set.token,
+        setId: past.set.setId,
+        from: { revision: past.generation, wallMs: past.allocatedWallMs },
+        to,
+        endedBy: past.endedBy,
+        bindings,
+        next: inside ?? next,
+      })
+      life = behind
+    }
+    return lives
+  }
+}
+
+/** A life on the way back. */
+interface Life {
+  readonly past: PastLife
+  readonly to: Moment | undefined
+  /** Its RECLAIM; 0: it is not over. */
+  readonly reclaim: number
+  /** A binding that goes on. */
+  readonly open: readonly BindingView[]
+  /** The UNBIND of the newest one that has ended; 0: none is on record. */
+  readonly unbind: number
+}
+
+function createWalk(ioasid: number, read: Reader) {
+  const ended = async (reclaim: number): Promise<Life | undefined> => {
+    const entry = await read(reclaim)
+    const past = entry === undefined ? undefined : endedLife(entry, ioasid)
+    if (entry === undefined || past === undefined) return undefined
+    return { past, to: momentOf(entry), reclaim, open: [], unbind: past.lastUnbind }
+  }
+
+  /** The UNBIND before a BIND, in the same life. */
+  const unbindBefore = async ({ bindRevision }: PastBinding): Promise<number> => {
+    const entry = await read(bindRevision)
+    return entry === undefined ? 0 : bindingBefore(entry, ioasid)
+  }
+
+  const behind = async ({ past }: Life): Promise<Life | undefined> => {
+    const entry = await read(past.generation)
+    return entry === undefined ? undefined : await ended(lifeBefore(entry, ioasid))
+  }
+
+  return {
+    behind,
+    newest: async ({ life, binding, lastReclaim }: ReturnType<typeof presentOf>): Promise<Life | undefined> => {
+      if (life === undefined) return await ended(lastReclaim)
+      if (binding === undefined) return { past: life, to: undefined, reclaim: 0, open: [], unbind: life.lastUnbind }
+      const open = [{ spid: binding.spid, from: beginOf(binding), to: undefined }]
+      return { past: life, to: undefined, reclaim: 0, open, unbind: await unbindBefore(binding) }
+    },
+
+    lifeAt: async (newest: Life | undefined, { reclaim, generation }: HistoryCursor): Promise<Life | undefined> => {
+      if (reclaim > 0) return await ended(reclaim)
+      // It was not over when the page before was made. It may be by now, and others may have come after it.
+      let life = newest
+      while (life !== undefined && life.past.generation > generation) life = await behind(life)
+      return life
+    },
+
+    bindings: async (from: number, most: number) => {
+      const bindings: BindingView[] = []
+      let unbind = from
+      while (unbind > 0 && bindings.length < most) {
+        const entry = await read(unbind)
+        const binding = entry === undefined ? undefined : endedBinding(entry, ioasid)
+        if (entry === undefined || binding === undefined) return { bindings, next: 0 }
+        bindings.push({ spid: binding.spid, from: beginOf(binding), to: momentOf(entry) })
+        unbind = await unbindBefore(binding)
+      }
+      const isKept = (await read(unbind)) !== undefined
+      return { bindings, next: isKept ? unbind : 0 }
+    },
+  }
+}
+
+function momentOf({ revision, wallMs }: Entry): Moment {
+  return { revision, wallMs }
+}
+
+function beginOf({ bindRevision, boundWallMs }: PastBinding): Moment {
+  return { revision: bindRevision, wallMs: boundWallMs }
+}
+
+/** undefined: it is not kept any more, or is none. */
+type Reader = (revision: number) => Promise<Entry | undefined>
+
+/** Entries read before others have their turn: one of a large change is a megabyte. */
+const READS_PER_TURN = 16
+
+function createReader({ store, compactRevision, soon }: Omit<HistoryOptions, 'read'>): Reader {
+  let reads = 0
+  // An entry often ends two things, a binding and its life.
+  let last: Entry | undefined
+  return async (revision) => {
+    if (revision <= compactRevision()) return undefined
+    if (last?.revision === revision) return last
+    reads += 1
+    if (reads % READS_PER_TURN === 0) await new Promise<void>((resolve) => soon(resolve))
+    try {
+      ;[last] = await store.tail(asRevision(revision - 1), 1)
+      return last
+    } catch (cause) {
+      // Compacted a moment ago.
+      if (cause instanceof StoreError && cause.problem === 'COMPACTED') return undefined
+      throw cause
+    }
+  }
+}

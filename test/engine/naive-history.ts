@@ -1,0 +1,62 @@
+import type { EndedBy, Entry } from '../../server/core/event.ts'
+import { AGED, BOUND, eachId, PLAIN, UNBOUND } from '../../server/core/runs.ts'
+import type { BindingView, LifeView, Moment } from '../../server/engine/history.ts'
+
+/** The lives of every id, newest first, read forwards from a whole log: what GetHistory must tell. */
+
+type Told = Omit<LifeView, 'next'>
+
+export interface NaiveHistory {
+  /** As far as it is on record when everything at or below a revision is dropped. */
+  of(ioasid: number, compactRevision: number): readonly Told[]
+}
+
+interface Draft extends Omit<Told, 'bindings' | 'to' | 'endedBy'> {
+  to: Moment | undefined
+  endedBy: EndedBy | undefined
+  bindings: { spid: number; from: Moment; to: Moment | undefined }[]
+}
+
+export function readForwards(log: readonly Entry[], by: ReadonlyMap<number, EndedBy>): NaiveHistory {
+  const lives = new Map<number, Draft[]>()
+  for (const { revision, wallMs, events } of log) {
+    const now: Moment = { revision, wallMs }
+    const present = (id: number): Draft => {
+      const [life] = lives.get(id) ?? []
+      if (life === undefined) throw new Error(`IOASID ${id} has no life at revision ${revision}`)
+      return life
+    }
+    for (const event of events) {
+      if (event.kind === 'ALLOC') {
+        for (const { id } of eachId(event.runs, PLAIN)) {
+          const begun = { ...event.set, from: now, to: undefined, endedBy: undefined, bindings: [] }
+          lives.set(id, [begun, ...(lives.get(id) ?? [])])
+        }
+      } else if (event.kind === 'BIND') {
+        for (const { id, index, attributes } of eachId(event.runs, BOUND)) {
+          present(id).bindings.unshift({ spid: (attributes[0] ?? 0) + index, from: now, to: undefined })
+        }
+      } else if (event.kind === 'UNBIND') {
+        for (const { id } of eachId(event.runs, UNBOUND)) {
+          const [binding] = present(id).bindings
+          if (binding !== undefined) binding.to = now
+        }
+      } else if (event.kind === 'FREE') {
+        for (const { id } of eachId(event.runs, AGED)) present(id).endedBy = by.get(revision) ?? 'OWNER'
+      } else if (event.kind === 'RECLAIM') {
+        for (const { id } of eachId(event.runs, AGED)) present(id).to = now
+      }
+    }
+  }
+  const isOnRecord = ({ to }: { readonly to: Moment | undefined }, compactRevision: number) =>
+    to === undefined || to.revision > compactRevision
+  return {
+    of: (ioasid, compactRevision) =>
+      (lives.get(ioasid) ?? [])
+        .filter((life) => isOnRecord(life, compactRevision))
+        .map(({ token, setId, from, to, endedBy, bindings }) => {
+          const kept: BindingView[] = bindings.filter((binding) => isOnRecord(binding, compactRevision))
+          return { token, setId, from, to, endedBy, bindings: kept }
+        }),
+  }
+}
