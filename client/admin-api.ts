@@ -1,5 +1,6 @@
 import type { Changed, SetChanged } from './answers.ts'
 import type { CallOptions } from './call.ts'
+import type { Life } from './history-types.ts'
 import type { Change } from './requests.ts'
 import type { DaemonStatus } from './types.ts'
 
@@ -28,6 +29,19 @@ export interface ForceRevokeLeaseRequest extends Change {
 }
 
 /**
+ * What is kept of the history.
+ *
+ * @example
+ * const { compactRevision }: Compacted = await client.compact(1000n)
+ */
+export interface Compacted {
+  /** The current revision. */
+  readonly revision: bigint
+  /** The oldest cursor that works now. */
+  readonly compactRevision: bigint
+}
+
+/**
  * The part of the client that is for operators: the daemon serves it on listeners that are for administrators, on others
  * each call is NOT_PERMITTED.
  *
@@ -42,6 +56,22 @@ export interface AdminApi {
    * const { capacity, allocated } = await client.getStatus()
    */
   readonly getStatus: (options?: CallOptions) => Promise<DaemonStatus>
+  /**
+   * Who had an id when, newest first, as far as it is on record: `--history` of the daemon. An id that was never allocated
+   * has no lives. Reasons: IOASID_NOT_FOUND (beyond the space).
+   *
+   * @example
+   * for await (const { token, from, to } of client.getHistory(4711)) console.log(token, from.time, to?.time)
+   */
+  readonly getHistory: (ioasid: number, options?: CallOptions) => AsyncGenerator<Life, void>
+  /**
+   * Drops the history at or below a revision; `after` it is then the oldest cursor. Dropped is dropped: it does nothing a
+   * second time. Reasons: FUTURE_REVISION.
+   *
+   * @example
+   * const { compactRevision } = await client.compact(1000n)
+   */
+  readonly compact: (revision: bigint, options?: CallOptions) => Promise<Compacted>
   /**
    * Ends a set by its number, with all its ids, for a tenant that has lost its handle. Reasons: SET_NOT_FOUND.
    *

@@ -2,13 +2,25 @@ import type { ForceDeleteSetRequest as WireForceDeleteSet } from '../proto/gen/i
 import type { ForceRevokeLeaseRequest as WireForceRevokeLease } from '../proto/gen/ioasid/v1/ForceRevokeLeaseRequest.ts'
 import type { AdminApi, ForceDeleteSetRequest, ForceRevokeLeaseRequest } from './admin-api.ts'
 import type { Call } from './call.ts'
-import { check, requestId, uint64 } from './check.ts'
+import { check, requestId, uint32, uint64 } from './check.ts'
 import { toSet, toStatus } from './convert.ts'
+import { eachLife } from './history.ts'
 import { adminService } from './methods.ts'
 
 export function adminMethods(call: Call): AdminApi {
   return {
     getStatus: async (options) => toStatus(await call(adminService.GetStatus, {}, options)),
+
+    getHistory: (asked, options) => {
+      const ioasid = uint32('ioasid', asked)
+      return eachLife((page_token) => call(adminService.GetHistory, { ioasid, page_token }, options))
+    },
+
+    compact: async (wanted, options) => {
+      const request = { revision: uint64('revision', wanted) }
+      const { revision, compact_revision } = await call(adminService.Compact, request, options)
+      return { revision: BigInt(revision), compactRevision: BigInt(compact_revision) }
+    },
 
     forceDeleteSet: async (request, options) => {
       const { set, revision } = await call(adminService.ForceDeleteSet, encodeForceDeleteSet(request), options)

@@ -17,13 +17,17 @@ export function present<Value>(value: Value | null | undefined, what: string): V
   return value
 }
 
-function within<Choice extends string>(value: string, choices: readonly Choice[], what: string): Choice {
+export function within<Choice extends string>(value: string, choices: readonly Choice[], what: string): Choice {
   const found = choices.find((choice) => choice === value)
   if (found === undefined) throw malformed(`${what} ${value}`)
   return found
 }
 
 const bigintOr = (value: string | undefined): bigint | undefined => (value === undefined ? undefined : BigInt(value))
+
+export function toDate({ seconds, nanos }: { readonly seconds: string; readonly nanos: number }): Date {
+  return new Date(Number(seconds) * 1000 + Math.floor(nanos / 1e6))
+}
 
 export function toSet(wire: Set__Output | null): IoasidSet {
   const set = present(wire, 'set')
@@ -66,7 +70,7 @@ function toHolder(wire: Holder__Output): Holder {
     name: wire.name,
     count: wire.count,
     sinceRevision: BigInt(wire.since_revision),
-    sinceTime: new Date(Number(since.seconds) * 1000 + Math.floor(since.nanos / 1e6)),
+    sinceTime: toDate(since),
     awaitingRevision: bigintOr(wire.awaiting_revision),
   }
 }

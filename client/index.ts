@@ -1,6 +1,6 @@
 /** The SDK of ioasidd. What is not listed here is not public. */
 
-export type { AdminApi, ForceDeleteSetRequest, ForceRevokeLeaseRequest } from './admin-api.ts'
+export type { AdminApi, Compacted, ForceDeleteSetRequest, ForceRevokeLeaseRequest } from './admin-api.ts'
 export type {
   Acquired,
   Allocated,
@@ -17,6 +17,7 @@ export type { Client } from './api.ts'
 export type { CallOptions } from './call.ts'
 export { type ConnectOptions, connect } from './client.ts'
 export { type FieldViolation, IoasidError, type Reason, type StatusName } from './errors.ts'
+export type { Binding, Life, Moment } from './history-types.ts'
 export type { LeaseApi } from './lease-api.ts'
 export type {
   AcknowledgeRequest,

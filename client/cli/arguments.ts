@@ -78,3 +78,23 @@ export function durationFrom(minMs: number): (text: string) => number {
     throw new InvalidArgumentError(`A time from ${minMs}ms to 24h is allowed: 500ms, 5s, 2m, 1h.`)
   }
 }
+
+const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/
+const DATE_AND_TIME = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/
+const DAY_MS = 86_400_000
+
+/** A moment, in ms since 1970; a time of day is the last one that has been, on the clock of who asks. */
+export function moment(text: string): (nowMs: number) => number {
+  const [, hours, minutes, seconds = '0'] = TIME_OF_DAY.exec(text) ?? []
+  if (hours !== undefined && minutes !== undefined) {
+    return (nowMs) => {
+      const today = new Date(nowMs).setHours(Number(hours), Number(minutes), Number(seconds), 0)
+      return today <= nowMs
+        ? today
+        : new Date(today - DAY_MS).setHours(Number(hours), Number(minutes), Number(seconds), 0)
+    }
+  }
+  const atMs = DATE_AND_TIME.test(text) ? Date.parse(text.replace(' ', 'T')) : Number.NaN
+  if (!Number.isNaN(atMs)) return () => atMs
+  throw new InvalidArgumentError('A time is allowed: 2026-11-22T14:05:00Z, or 14:05.')
+}

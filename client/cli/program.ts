@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { duration, repeated } from './arguments.ts'
 import { addBindingCommands } from './binding-commands.ts'
+import { addHistoryCommands } from './history-commands.ts'
 import { addIoasidCommands } from './ioasid-commands.ts'
 import { addLeaseCommands } from './lease-commands.ts'
 import { FORMATS } from './output.ts'
@@ -65,6 +66,7 @@ function makeProgram(io: Io): Command {
   addReferenceCommands(program, io)
   addLeaseCommands(program, io)
   addWatchCommand(program, io)
+  addHistoryCommands(program, io)
   addStatusCommands(program, io)
   return program
 }

@@ -67,6 +67,13 @@ export function usage(command: Command, sentence: string): never {
   return command.error(`error: ${sentence}`, { exitCode: EXIT.usage, code: 'ioasidctl.usage' })
 }
 
+/** What was asked for is not there, though the daemon refused nothing. */
+export class NothingFound extends Error {}
+
+export function nothingFound(sentence: string): never {
+  throw new NothingFound(sentence)
+}
+
 /** The options by which commands name a set. */
 export interface SetOptions {
   readonly setHandle?: string
@@ -104,6 +111,10 @@ export function setRefOf(io: Io, command: Command, { setHandle, token }: SetOpti
 
 /** Tells of a failure on standard error and gives the exit code for it. */
 export function report(io: Io, error: unknown, format: Format): number {
+  if (error instanceof NothingFound) {
+    io.err(`error: ${error.message}\n`)
+    return EXIT.notFound
+  }
   if (!(error instanceof IoasidError)) {
     io.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     return EXIT.refused

@@ -71,6 +71,8 @@ const commands = [
   ['lease', 'get'],
   ['lease', 'list'],
   ['watch'],
+  ['history'],
+  ['compact'],
   ['status'],
   ['version'],
 ]

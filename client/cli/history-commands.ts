@@ -1,0 +1,91 @@
+import type { Command } from 'commander'
+import type { Binding, Life, Moment } from '../index.ts'
+import { id, moment, uint64 } from './arguments.ts'
+import { type Output, printAll, printFacts, type View } from './output.ts'
+import { type Io, nothingFound, withClient } from './run.ts'
+
+/** Who had an id when, and how long that is known. */
+
+/** A life, or one of its bindings, in a table. */
+interface Line {
+  readonly what: 'life' | 'binding'
+  readonly from: Moment
+  readonly to: Moment | undefined
+  readonly spid: number | undefined
+  readonly life: Life
+}
+
+const lineView: View<Line> = {
+  columns: [
+    { head: 'WHAT', cell: ({ what }) => what },
+    { head: 'FROM', cell: ({ from }) => from.time.toISOString() },
+    { head: 'TO', cell: ({ to }) => to?.time.toISOString() },
+    { head: 'REVISION', cell: ({ from }) => from.revision },
+    { head: 'SPID', cell: ({ spid }) => spid },
+    { head: 'ENDED-BY', cell: ({ what, life }) => (what === 'life' ? life.endedBy : undefined) },
+    { head: 'SET', cell: ({ life }) => life.setId },
+    { head: 'TOKEN', cell: ({ life }) => life.token },
+  ],
+  name: ({ life }) => life.token || String(life.setId),
+}
+
+export function addHistoryCommands(program: Command, io: Io): void {
+  program
+    .command('history')
+    .description('Shows who had an id when, newest first, as far as it is on record.')
+    .argument('<ioasid>', 'the id', id)
+    .option('--at <time>', 'only who had it then: 2026-11-22T14:05:00Z, or 14:05, the last one that has been', moment)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ioasidctl history 4711\n  ioasidctl history 4711 --at 14:05\n  ioasidctl history 4711 -o json',
+    )
+    .action((ioasid: number, { at }: { at?: (nowMs: number) => number }, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        const lives = client.getHistory(ioasid, call)
+        if (at === undefined) return await print(output, lives)
+        const atMs = at(io.nowMs())
+        const found: Life[] = []
+        for await (const life of lives) if (isAt(life, atMs)) found.push(only(life, atMs))
+        if (found.length === 0)
+          nothingFound(`nobody is on record for IOASID ${ioasid} at ${new Date(atMs).toISOString()}.`)
+        await print(output, each(found))
+      }),
+    )
+
+  program
+    .command('compact')
+    .description('Drops the history at or below a revision; watching can then begin no earlier.')
+    .argument('<revision>', 'the last one to drop', uint64)
+    .addHelpText('after', '\nExamples:\n  ioasidctl compact 100000')
+    .action((revision: bigint, _options: object, command: Command) =>
+      withClient(io, command, async ({ client, output, call }) => {
+        const compacted = await client.compact(revision, call)
+        printFacts(output, String(compacted.compactRevision), { ...compacted })
+      }),
+    )
+}
+
+async function print(output: Output, lives: AsyncIterable<Life>): Promise<void> {
+  const isJson = output.format === 'json' || output.format === 'jsonl'
+  if (isJson) await printAll(output, { columns: [], name: () => '' }, lives)
+  else await printAll(output, lineView, linesOf(lives, output.format === 'name'))
+}
+
+async function* linesOf(lives: AsyncIterable<Life>, onlyLives: boolean): AsyncGenerator<Line> {
+  for await (const life of lives) {
+    yield { what: 'life', from: life.from, to: life.to, spid: undefined, life }
+    for (const { spid, from, to } of onlyLives ? [] : life.bindings) yield { what: 'binding', from, to, spid, life }
+  }
+}
+
+async function* each(lives: readonly Life[]): AsyncGenerator<Life> {
+  yield* lives
+}
+
+function isAt({ from, to }: Life | Binding, atMs: number): boolean {
+  return from.time.getTime() <= atMs && (to === undefined || atMs < to.time.getTime())
+}
+
+function only(life: Life, atMs: number): Life {
+  return { ...life, bindings: life.bindings.filter((binding) => isAt(binding, atMs)) }
+}
