@@ -50,6 +50,13 @@ export interface Compacted {
  */
 export interface AdminApi {
   /**
+   * Whether the daemon serves: it does not while it shuts down.
+   *
+   * @example
+   * if (!(await client.checkHealth()).isServing) console.error('it shuts down')
+   */
+  readonly checkHealth: (options?: CallOptions) => Promise<{ readonly isServing: boolean }>
+  /**
    * Counts, limits and revisions of the daemon.
    *
    * @example

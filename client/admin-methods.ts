@@ -5,11 +5,16 @@ import type { Call } from './call.ts'
 import { check, requestId, uint32, uint64 } from './check.ts'
 import { toSet, toStatus } from './convert.ts'
 import { eachLife } from './history.ts'
-import { adminService } from './methods.ts'
+import { adminService, healthService } from './methods.ts'
 
 export function adminMethods(call: Call): AdminApi {
   return {
     getStatus: async (options) => toStatus(await call(adminService.GetStatus, {}, options)),
+
+    checkHealth: async (options) => {
+      const { status } = await call(healthService.Check, {}, options)
+      return { isServing: status === 'SERVING' }
+    },
 
     getHistory: (asked, options) => {
       const ioasid = uint32('ioasid', asked)

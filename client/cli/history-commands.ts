@@ -22,7 +22,7 @@ const lineView: View<Line> = {
     { head: 'TO', cell: ({ to }) => to?.time.toISOString() },
     { head: 'REVISION', cell: ({ from }) => from.revision },
     { head: 'SPID', cell: ({ spid }) => spid },
-    { head: 'ENDED-BY', cell: ({ what, life }) => (what === 'life' ? life.endedBy : undefined) },
+    { head: 'ENDED_BY', cell: ({ what, life }) => (what === 'life' ? life.endedBy : undefined) },
     { head: 'SET', cell: ({ life }) => life.setId },
     { head: 'TOKEN', cell: ({ life }) => life.token },
   ],

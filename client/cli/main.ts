@@ -2,6 +2,7 @@
 import { connect } from '../index.ts'
 import { main } from './program.ts'
 import { EXIT } from './run.ts'
+import { terminalOf } from './terminal.ts'
 
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -42,6 +43,8 @@ const code = await main(process.argv.slice(2), {
   connect,
   interrupted: interrupted.signal,
   nowMs: Date.now,
+  monotonicMs: () => performance.now(),
+  terminal: process.stdout.isTTY ? terminalOf(process.stdout) : undefined,
 })
 if (isOutputLost) process.exitCode = EXIT.refused
 else process.exitCode = hasReaderLeft && code === EXIT.interrupted ? EXIT.ok : code

@@ -44,7 +44,11 @@ export async function printAll<Row>(output: Output, view: View<Row>, rows: Async
  * Columns are two spaces apart, numbers are on the right of theirs, nothing is behind the last; `-` is nothing. What users
  * name, however long it is and however wide its letters are, belongs in the last column, where it moves no other.
  */
-function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], headers: boolean): string {
+export function tableLines<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  headers: boolean,
+): readonly string[] {
   const texts = columns.map(({ head, cell }) => {
     const cells = rows.map(cell)
     const isNumber = cells.some((value) => typeof value === 'number' || typeof value === 'bigint')
@@ -56,8 +60,14 @@ function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], heade
   const count = rows.length + (headers ? 1 : 0)
   return Array.from({ length: count }, (_, index) => {
     const cells = texts.map((lines) => lines[index] ?? '')
-    return `${cells.join('  ').trimEnd()}\n`
-  }).join('')
+    return cells.join('  ').trimEnd()
+  })
+}
+
+function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], headers: boolean): string {
+  return tableLines(columns, rows, headers)
+    .map((line) => `${line}\n`)
+    .join('')
 }
 
 /** Names and their values, one per line; with json one object. */

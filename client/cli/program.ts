@@ -1,6 +1,9 @@
 import { Command, CommanderError, Option } from 'commander'
 import { duration, repeated } from './arguments.ts'
 import { addBindingCommands } from './binding-commands.ts'
+import { addCheckCommand } from './check-command.ts'
+import { addCompletionCommand } from './completion-command.ts'
+import { addHealthCommand } from './health-command.ts'
 import { addHistoryCommands } from './history-commands.ts'
 import { addIoasidCommands } from './ioasid-commands.ts'
 import { addLeaseCommands } from './lease-commands.ts'
@@ -9,6 +12,7 @@ import { addReferenceCommands } from './reference-commands.ts'
 import { EXIT, type Globals, type Io, report } from './run.ts'
 import { addSetCommands } from './set-commands.ts'
 import { addStatusCommands } from './status-commands.ts'
+import { addTopCommand } from './top-command.ts'
 import { addWatchCommand } from './watch-command.ts'
 
 const AFTER_HELP = `
@@ -22,7 +26,7 @@ Environment:
 
 Exit codes:
   0 ok, 1 refused, 2 usage, 3 not found, 4 unreachable or timeout,
-  6 exhausted, 7 denied, 130 interrupted
+  5 unhealthy, 6 exhausted, 7 denied, 130 interrupted
 
 Examples:
   export IOASIDCTL_SET_HANDLE=$(ioasidctl set create vm-a --quota 16 -q)
@@ -68,5 +72,9 @@ function makeProgram(io: Io): Command {
   addWatchCommand(program, io)
   addHistoryCommands(program, io)
   addStatusCommands(program, io)
+  addHealthCommand(program, io)
+  addTopCommand(program, io)
+  addCheckCommand(program, io)
+  addCompletionCommand(program, io)
   return program
 }

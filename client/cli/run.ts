@@ -14,6 +14,16 @@ export interface Io {
   readonly interrupted: AbortSignal
   /** The wall time in ms since 1970. */
   readonly nowMs: () => number
+  /** For what takes time: ms, with fractions, since whenever. */
+  readonly monotonicMs: () => number
+  /** The terminal that `out` is; undefined: it is none. */
+  readonly terminal: Terminal | undefined
+}
+
+export interface Terminal {
+  size(): { readonly columns: number; readonly rows: number }
+  /** Resolves after this time, or sooner when the size has changed or the signal is aborted. */
+  wait(ms: number, signal: AbortSignal): Promise<void>
 }
 
 export const EXIT = {
@@ -22,6 +32,7 @@ export const EXIT = {
   usage: 2,
   notFound: 3,
   unreachable: 4,
+  unhealthy: 5,
   exhausted: 6,
   denied: 7,
   interrupted: 130,
@@ -67,11 +78,22 @@ export function usage(command: Command, sentence: string): never {
   return command.error(`error: ${sentence}`, { exitCode: EXIT.usage, code: 'ioasidctl.usage' })
 }
 
-/** What was asked for is not there, though the daemon refused nothing. */
-export class NothingFound extends Error {}
+/** A command that ends badly, though the daemon refused nothing. */
+export class CommandFailed extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number, sentence: string) {
+    super(sentence)
+    this.exitCode = exitCode
+  }
+}
 
 export function nothingFound(sentence: string): never {
-  throw new NothingFound(sentence)
+  throw new CommandFailed(EXIT.notFound, sentence)
+}
+
+export function unhealthy(sentence: string): never {
+  throw new CommandFailed(EXIT.unhealthy, sentence)
 }
 
 /** The options by which commands name a set. */
@@ -111,9 +133,9 @@ export function setRefOf(io: Io, command: Command, { setHandle, token }: SetOpti
 
 /** Tells of a failure on standard error and gives the exit code for it. */
 export function report(io: Io, error: unknown, format: Format): number {
-  if (error instanceof NothingFound) {
+  if (error instanceof CommandFailed) {
     io.err(`error: ${error.message}\n`)
-    return EXIT.notFound
+    return error.exitCode
   }
   if (!(error instanceof IoasidError)) {
     io.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)

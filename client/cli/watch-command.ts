@@ -3,13 +3,13 @@ import {
   type Cursor,
   type Interruption,
   IoasidError,
-  type IoasidNotification,
   NOTIFICATION_TYPES,
   type SubscribeOptions,
   type Subscription,
   type SubscriptionItem,
 } from '../index.ts'
 import { duration, durationFrom, priority, repeated, typeList, uint64, wholeNumber } from './arguments.ts'
+import { eventLine } from './event-line.ts'
 import { toJson } from './output.ts'
 import { type Io, type Session, usage, withClient } from './run.ts'
 import { checkHoldFlags, type HoldFlags, type Holding, openHold } from './watch-hold.ts'
@@ -161,7 +161,7 @@ async function printEvents(
     seen.state = 'watching'
     const events = 'notifications' in item ? item.notifications : []
     const wanted = events.slice(0, count - seen.printed)
-    for (const event of wanted) output.write(`${isTable ? line(event) : toJson(event)}\n`)
+    for (const event of wanted) output.write(`${isTable ? eventLine(event) : toJson(event)}\n`)
     seen.printed += wanted.length
     if (wanted.length === events.length) {
       seen.cursor = subscription.cursor
@@ -169,19 +169,6 @@ async function printEvents(
     }
     if (seen.printed >= count) return
   }
-}
-
-const TYPE_WIDTH = Math.max(...NOTIFICATION_TYPES.map((type) => type.length))
-
-function line(event: IoasidNotification): string {
-  const { type, token, setId, quota, ioasid, spid, overrun, snapshot } = event
-  const parts = [String(event.revision), type.padEnd(TYPE_WIDTH), token === '' ? `#${setId}` : token]
-  if (quota !== undefined) parts.push(`quota ${quota}`)
-  if (ioasid !== undefined) parts.push(`ioasid ${ioasid}`)
-  if (spid !== undefined) parts.push(`spid ${spid}`)
-  if (overrun) parts.push('overrun')
-  if (snapshot) parts.push('snapshot')
-  return parts.join('  ')
 }
 
 function tellInterruption(io: Io, { globals }: Session, seen: Seen, { why, cursor }: Interruption): void {

@@ -1,6 +1,7 @@
 import { main } from '../../../client/cli/program.ts'
+import type { Terminal } from '../../../client/cli/run.ts'
 import { makeClient } from '../../../client/client.ts'
-import type { ConnectOptions } from '../../../client/index.ts'
+import { type ConnectOptions, connect } from '../../../client/index.ts'
 import { fakeTransport } from '../fake-transport.ts'
 import { manualClock } from '../manual-clock.ts'
 
@@ -10,14 +11,19 @@ interface World {
   readonly answer?: Parameters<typeof fakeTransport>[0]
   /** When what was printed is written. Default: at once. */
   readonly written?: () => Promise<void>
+  /** A real daemon, instead of `answer`. */
+  readonly connectTo?: string
+  /** Default: the output is a pipe. */
+  readonly terminal?: Terminal
 }
 
 /** ioasidctl in a world of its own: a daemon that answers as the test likes, output as text. */
-export function ioasidctl({ env = {}, answer, written = async () => {} }: World = {}) {
+export function ioasidctl({ env = {}, answer, written = async () => {}, connectTo, terminal }: World = {}) {
   const fake = fakeTransport(answer)
   const manual = manualClock()
   const connected: ConnectOptions[] = []
   const interrupt = new AbortController()
+  let monotonicMs = 0
   let out = ''
   let err = ''
   const run = (...argv: string[]) =>
@@ -32,11 +38,17 @@ export function ioasidctl({ env = {}, answer, written = async () => {} }: World 
       env,
       connect: (options) => {
         connected.push(options)
+        if (connectTo !== undefined) return connect({ ...options, endpoint: connectTo })
         const { endpoint: _endpoint, ...settings } = options
         return makeClient(() => fake.transport, manual.clock, settings)
       },
       interrupted: interrupt.signal,
       nowMs: () => Date.parse('2026-01-02T03:04:05Z'),
+      monotonicMs: () => {
+        monotonicMs += 10
+        return monotonicMs
+      },
+      terminal,
     })
   return { ...fake, ...manual, run, connected, interrupt, out: () => out, err: () => err }
 }

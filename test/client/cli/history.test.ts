@@ -40,7 +40,7 @@ describe('history', () => {
     expect(code).toBe(0)
     expect(calls.map(({ request }) => request)).toMatchObject([{ ioasid: 4711 }, { ioasid: 4711, page_token: 'p' }])
     expect(`\n${out}`).toBe(`
-WHAT     FROM                      TO                        REVISION  SPID  ENDED-BY  SET  TOKEN
+WHAT     FROM                      TO                        REVISION  SPID  ENDED_BY  SET  TOKEN
 life     2026-01-02T02:10:00.500Z  -                              400     -  -          12  vm-b
 binding  2026-01-02T02:11:00.500Z  -                              401     7  -          12  vm-b
 life     2026-01-02T01:00:00.500Z  2026-01-02T02:00:00.500Z        12     -  LEASE       3  vm-a

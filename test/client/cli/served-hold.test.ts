@@ -24,6 +24,8 @@ it('ioasidctl watch --hold keeps an id until it has printed its teardown, and ge
       connect,
       interrupted: user.signal,
       nowMs: () => 0,
+      monotonicMs: () => 0,
+      terminal: undefined,
     })
     return { code, user, out: () => out, err: () => err }
   }

@@ -24,6 +24,8 @@ describe('ioasidctl', () => {
         connect,
         interrupted,
         nowMs: Date.now,
+        monotonicMs: () => performance.now(),
+        terminal: undefined,
       })
       // The daemon's sentences are its own affair, and its space id is chance.
       const told = printed.replace(/ --space-id .*/, '').replace(/^(error: \w+):.*/gm, '$1')

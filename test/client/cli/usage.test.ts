@@ -74,6 +74,11 @@ const commands = [
   ['history'],
   ['compact'],
   ['status'],
+  ['health'],
+  ['top'],
+  ['check'],
+  ['check', 'perf'],
+  ['completion'],
   ['version'],
 ]
 
@@ -99,7 +104,7 @@ describe('help', () => {
     const { code, out, err } = await once({}, ...argv, '--help')
     expect({ code, err }).toEqual({ code: 0, err: '' })
     expect(out).toContain('Usage: ioasidctl')
-    if (argv.length > 1 || !['set', 'lease'].includes(name))
+    if (argv.length > 1 || !['set', 'lease', 'check'].includes(name))
       expect(out).toContain(`Examples:\n  ioasidctl ${argv.join(' ')}`)
   })
 
