@@ -10,7 +10,7 @@ const processTests = ['daemon', 'hostile', 'interop', 'examples', 'readme'].map(
 const simulationTests = ['test/simulation/**/*.test.ts', 'test/planted/**/*.test.ts']
 
 /** Tests that kill daemons under load, again and again, and cut their power. Each says its seed. */
-const crashTests = ['test/crash/**/*.test.ts', 'test/power/**/*.test.ts']
+const crashTests = ['test/crash/**/*.test.ts', 'test/power/**/*.test.ts', 'test/history/history.test.ts']
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
@@ -60,7 +60,7 @@ export default defineConfig({
           include: crashTests,
           testTimeout: 180_000,
           hookTimeout: 60_000,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 3 },
         },
       },

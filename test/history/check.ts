@@ -1,15 +1,17 @@
 import type { Model } from '../core/model.ts'
-import { explain, type Order } from './explain.ts'
+import type { Order } from './cause.ts'
+import { explain } from './explain.ts'
 import { type Change, type History, isChange } from './history.ts'
 import { nameMissed } from './observations.ts'
 import { dueFrom } from './renewals.ts'
 import { textOf } from './shapes.ts'
 import { streamViolations, type Truth } from './stream-rules.ts'
-import { leaseRule, reuseRule, waveRule } from './time-rules.ts'
+import { leaseRule, reuseRule } from './time-rules.ts'
 import { timesOf } from './times.ts'
 import { snapshotOf } from './told.ts'
 import type { Violation } from './violation.ts'
 import { walk } from './walk.ts'
+import { waveRule } from './wave-rule.ts'
 
 /** So many of those that no state explains are named: each costs a walk through all states. */
 const MAX_NAMED = 5

@@ -1,9 +1,7 @@
-import { isChange } from './history.ts'
-import type { Ran } from './run.ts'
+import { type History, isChange } from './history.ts'
 
 /** What there was to check, for people. */
-export function figuresOf({ history, faults }: Ran): string {
-  const { operations, streams, revision } = history
+export function figuresOf({ operations, streams, revision }: History): string {
   const count = (isCounted: (operation: (typeof operations)[number]) => boolean) => operations.filter(isCounted).length
   const changes = count((each) => isChange(each) && each.outcome.kind === 'answer')
   const reads = count((each) => !isChange(each) && each.outcome.kind === 'answer')
@@ -15,7 +13,6 @@ export function figuresOf({ history, faults }: Ran): string {
   return [
     `${revision} revisions, ${operations.length} requests: ${changes} changes, ${reads} reads, ${refusals} refusals,`,
     `${retried} sent again, ${unknown} of unknown outcome;`,
-    `${streams.length} streams with ${items.length} items, ${overruns} told before their turn;`,
-    `${faults.kills} kills of the daemon, ${faults.stops} stopped clients, ${faults.killedClients} killed ones`,
+    `${streams.length} streams with ${items.length} items, ${overruns} told before their turn`,
   ].join(' ')
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../../server/core/command.ts'
 import type { Ask, Item, Line, Outcome, StreamAsk } from './record.ts'
+import type { Witness } from './witness.ts'
 
 /** One request of one client, with all its attempts. */
 export interface Operation {
@@ -35,6 +36,8 @@ export interface History {
   readonly capacity: number
   readonly reuseDelayMs: number
   readonly teardownTimeoutMs: number
+  /** Without one, the order is looked for among all that there can be. */
+  readonly witness?: Witness
 }
 
 export const isChange = (operation: Operation): operation is Change => operation.ask.kind === 'change'

@@ -1,7 +1,7 @@
 import type { Command } from '../../server/core/command.ts'
 import { asIoasid, asLeaseId, asSetId, asSpid } from '../../server/core/ids.ts'
 import { ask } from '../core/model-sets.ts'
-import { freshModel } from './explain.ts'
+import { freshModel } from './cause.ts'
 import type { History, Operation } from './history.ts'
 import type { Ask, Item, Outcome, Read } from './record.ts'
 import { answerShape, readModel } from './shapes.ts'
@@ -59,7 +59,7 @@ export function makeHistory(): Made {
     items: [] as MadeItem[],
   }
   const history: Made = { ...IDLE, operations: [], log, streams: [log] }
-  const model = freshModel({ ...IDLE, log })
+  const model = freshModel(IDLE)
   const owners: Owners = new Map()
   log.items.push(item(0, 'progress', 0, []))
   STORY.forEach((each, index) => {

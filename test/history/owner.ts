@@ -9,6 +9,7 @@ const MAX_REST_MS = 8
 /** A client that does anything to anybody's sets and ids, most of it to those that are there. */
 export async function runOwner(actor: Actor, capacity: number): Promise<void> {
   const { world, chance } = actor
+  await actor.change({ kind: 'create_set', token: chance.oneOf(TOKENS), quota: 0, leaseId: null })
   while (!world.isStopping()) {
     if (chance.isOneIn(3)) await actor.perform({ kind: 'read', read: anyRead(actor, capacity) })
     else await actor.change(anyCommand(actor, capacity))
@@ -118,11 +119,15 @@ function anyRead(actor: Actor, capacity: number): Read {
   }
 }
 
-/** A lease that cannot end unseen: it has a set, whose end is told. Undefined: there is none, and no word of one. */
+/**
+ * A lease that cannot end unseen: it has a set, whose end is told, and of which nobody else knows. Undefined: there is
+ * none, and no word of one.
+ */
 export async function grantSeen(actor: Actor, onExpiry: 'RELEASE' | 'HOLD', ttlMs: number) {
   const granted = await actor.change({ kind: 'grant_lease', terms: { name: actor.name, ttlMs, onExpiry } })
   if (granted.kind !== 'answer' || !('leaseId' in granted.answer)) return undefined
   const leaseId = asLeaseId(Number(granted.answer.leaseId))
-  await actor.change({ kind: 'create_set', token: '', quota: 0, leaseId })
+  const command = { kind: 'create_set', token: '', quota: 0, leaseId } as const
+  await actor.perform({ kind: 'change', requestId: `${actor.name}/set of ${leaseId}`, command })
   return leaseId
 }

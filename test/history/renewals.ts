@@ -7,9 +7,10 @@ export type Due = (lease: ModelLease, revision: number) => number
 /** Counts from when each renewal was sent that was answered before the revision: what others know of is the least. */
 export function dueFrom(operations: readonly Operation[]): Due {
   const renewed = new Map<number, { readonly revision: number; readonly sentMs: number }[]>()
+  const seen = new Set<string>()
   for (const operation of operations) {
     const renewal = renewalOf(operation)
-    if (renewal === undefined) continue
+    if (renewal === undefined || isRepeat(operation, seen)) continue
     const { leaseId, ...rest } = renewal
     renewed.set(leaseId, [...(renewed.get(leaseId) ?? []), rest])
   }
@@ -17,6 +18,15 @@ export function dueFrom(operations: readonly Operation[]): Due {
     const before = (renewed.get(leaseId) ?? []).filter((each) => each.revision < revision)
     return Math.max(...before.map(({ sentMs }) => sentMs)) + terms.ttlMs
   }
+}
+
+/** The same request told again renews nothing. */
+function isRepeat({ ask }: Operation, seen: Set<string>): boolean {
+  const requestId = ask.kind === 'change' ? ask.requestId : undefined
+  if (requestId === undefined) return false
+  const isKnown = seen.has(requestId)
+  seen.add(requestId)
+  return isKnown
 }
 
 function renewalOf({ ask, outcome, invokedMs }: Operation) {

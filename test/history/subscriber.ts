@@ -76,7 +76,7 @@ function anyFilter(actor: Actor): Filter {
   return { all: false, tokens: someTokens(actor), setIds: [], types }
 }
 
-const someTokens = ({ chance }: Actor) => [...new Set([chance.oneOf(TOKENS), chance.oneOf(TOKENS)])]
+const someTokens = ({ chance }: Actor) => [...new Set([chance.oneOf(TOKENS), chance.oneOf(TOKENS)])].sort()
 
 /** A client that holds what is bound, cleans up in its own time, and whose lease ends in one way or another. */
 export async function runHolder(actor: Actor, teardownTimeoutMs: number): Promise<void> {
@@ -120,7 +120,7 @@ async function hold(actor: Actor, leaseId: LeaseId, timeoutMs: number, isOver: (
       isRegistered = true
       const { revision } = item
       if (item.kind === 'snapshotBegin' || item.kind === 'snapshot' || item.kind === 'progress') continue
-      const lateMs = chance.isOneIn(30) ? timeoutMs * 2 : chance.below(30)
+      const lateMs = chance.isOneIn(12) ? timeoutMs * 2 : chance.below(30)
       const acknowledge = async () => {
         await sleep(lateMs)
         await actor.change({ kind: 'acknowledge', leaseId, revision })

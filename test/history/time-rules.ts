@@ -1,9 +1,7 @@
-import type { Priority } from '../../server/core/event.ts'
 import type { Model } from '../core/model.ts'
 import { copyOf } from './copy.ts'
-import type { History, Stream } from './history.ts'
+import type { History } from './history.ts'
 import type { Due } from './renewals.ts'
-import { tornDownIn } from './stream-rules.ts'
 import type { Times } from './times.ts'
 import type { Violation } from './violation.ts'
 import type { Step } from './walk.ts'
@@ -50,66 +48,5 @@ export function reuseRule({ reuseDelayMs }: History, times: Times): TimeRule {
       }
     },
     end: () => found,
-  }
-}
-
-const RANKS = { CPU: 0, IOMMU: 1, DEVICE: 2 } as const satisfies Record<Priority, number>
-
-/** A holder that is told of a teardown while one before it may still use the id. */
-export function waveRule({ streams, teardownTimeoutMs }: History, times: Times): TimeRule {
-  interface Wait {
-    readonly revision: number
-    readonly leaseId: number
-    readonly rank: number
-    settledAt: number | undefined
-  }
-  const waits = new Map<string, Wait[]>()
-  let open: Wait[] = []
-  let held = new Map<number, readonly number[]>()
-  return {
-    look: (model, { revision, happened }) => {
-      for (const wait of open) {
-        const lease = model.leases.find(({ leaseId }) => leaseId === wait.leaseId)
-        const isOver = lease?.registration === undefined || lease.acknowledged >= wait.revision
-        if (isOver) wait.settledAt = revision
-      }
-      open = open.filter(({ settledAt }) => settledAt === undefined)
-      for (const [kind, id] of happened) {
-        if (kind !== 'UNBIND' && kind !== 'FREE') continue
-        const key = `${revision} ${id}`
-        const before = (held.get(Number(id)) ?? []).flatMap((leaseId): Wait[] => {
-          const registration = model.leases.find((each) => each.leaseId === leaseId)?.registration
-          if (registration === undefined || waits.has(key)) return []
-          return [{ revision, leaseId, rank: RANKS[registration.priority], settledAt: undefined }]
-        })
-        waits.set(key, [...(waits.get(key) ?? []), ...before])
-        open.push(...before)
-      }
-      const ids = model.sets.flatMap((set) => set.ids)
-      held = new Map(ids.map((id) => [id.ioasid, id.holds.map(({ leaseId }) => leaseId)]))
-    },
-    end: () => streams.flatMap((stream) => earlyIn(stream)),
-  }
-
-  function earlyIn({ id, stream: { hold }, items }: Stream): Violation[] {
-    if (hold === undefined) return []
-    return items.flatMap(({ atMs, item }) => {
-      if (item.kind !== 'revision') return []
-      const waitedMs = atMs - times.notBefore(item.revision)
-      const limitMs = RANKS[hold.priority] * teardownTimeoutMs
-      if (item.overrun.length > 0 && waitedMs < limitMs) {
-        const what = `stream ${id} was told of ${item.revision} as overrun after ${waitedMs} ms, not ${limitMs}`
-        return [{ rule: 'told out of turn', what }]
-      }
-      return tornDownIn(item).flatMap((ioasid) => {
-        const before = (waits.get(`${item.revision} ${ioasid}`) ?? []).filter(({ rank }) => rank < RANKS[hold.priority])
-        const early = before.find((wait) => wait.settledAt === undefined || times.notBefore(wait.settledAt) > atMs)
-        if (early === undefined) return []
-        const what = `stream ${id} of a ${hold.priority} holder was told of the teardown of ${ioasid}`
-        return [
-          { rule: 'told out of turn', what: `${what} by ${item.revision} before lease ${early.leaseId} was done` },
-        ]
-      })
-    })
   }
 }

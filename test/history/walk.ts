@@ -1,6 +1,6 @@
 import type { Happening, Model } from '../core/model.ts'
 import { ask } from '../core/model-sets.ts'
-import { type Cause, commandOf, freshModel, type Order } from './explain.ts'
+import { type Cause, commandOf, freshModel, type Order } from './cause.ts'
 import type { History } from './history.ts'
 import { type Owners, toldByModel } from './told.ts'
 

@@ -44,6 +44,7 @@ process.on('message', (message: Shared | 'stop') => {
 })
 // A parent that is gone stops nobody any more.
 process.on('disconnect', () => process.exit(isStopping ? 0 : 1))
+if (!process.connected) process.exit(1)
 
 let seed = plan.seed
 const actors = (kind: string, count: number) =>
