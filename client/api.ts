@@ -1,6 +1,6 @@
 import type { AdminApi } from './admin-api.ts'
 import type { Allocated, BatchResult, Changed, Found, Freed, FreedAll, SetChanged } from './answers.ts'
-import type { CallOptions } from './call.ts'
+import type { CallOptions, FreeOptions } from './call.ts'
 import type { LeaseApi } from './lease-api.ts'
 import type {
   AdjustQuotaRequest,
@@ -80,13 +80,13 @@ export interface Client extends LeaseApi, AdminApi {
    */
   readonly allocate: (request: AllocateRequest, options?: CallOptions) => Promise<Allocated>
   /**
-   * Ends the life of ids of one set, all or none; a SPID is detached first. Reasons: SET_NOT_FOUND, IOASID_NOT_FOUND,
-   * WRONG_SET, STALE_GENERATION.
+   * Ends the life of ids of one set, all or none; a SPID is detached first. With `waitForReclaim` it resolves when holders
+   * have cleaned up too, and every result is FREE. Reasons: SET_NOT_FOUND, IOASID_NOT_FOUND, WRONG_SET, STALE_GENERATION.
    *
    * @example
-   * await client.free({ setHandle, ioasids, generation: revision })
+   * await client.free({ setHandle, ioasids, generation: revision }, { waitForReclaim: true })
    */
-  readonly free: (request: FreeRequest, options?: CallOptions) => Promise<Freed>
+  readonly free: (request: FreeRequest, options?: FreeOptions) => Promise<Freed>
   /**
    * Frees every id of a set, in one revision; the set stays. Reasons: SET_NOT_FOUND.
    *

@@ -1,4 +1,4 @@
-import { abortSignal, check, wholeNumber } from './check.ts'
+import { abortSignal, check, deadlineField } from './check.ts'
 import { type Clock, sleep } from './clock.ts'
 import { cancelled, fromGrpc, type IoasidError } from './errors.ts'
 import { type RetrySettings, retryDelayMs } from './retry.ts'
@@ -17,6 +17,20 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/**
+ * What `free` takes as its last argument.
+ *
+ * @example
+ * await client.free({ setHandle, ioasids }, { waitForReclaim: true, deadlineMs: 30_000 })
+ */
+export interface FreeOptions extends CallOptions {
+  /**
+   * Resolve only when every id is reclaimed: no holder uses it any more. A `deadlineMs` that is given counts for that too,
+   * without one only the signal ends the wait; when it ends early the ids are freed all the same. Default false.
+   */
+  readonly waitForReclaim?: boolean | undefined
+}
+
 /** What a call needs besides its request. */
 export interface CallContext {
   readonly transport: Transport
@@ -33,42 +47,64 @@ export type Call = <Request, Response>(
   options?: CallOptions,
 ) => Promise<Response>
 
-export const deadlineField = wholeNumber(1, 86_400_000)
+/** What ends one call early. */
+export interface Limits {
+  /** By the clock of the client. */
+  readonly deadline: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** A call's options, checked; what it may take counts from here. */
+export function limitsOf({ clock, deadlineMs: usualMs }: CallContext, options: CallOptions): Limits {
+  check(options, ['deadlineMs', 'signal'])
+  const { signal, deadlineMs = usualMs } = options
+  if (signal !== undefined) abortSignal('signal', signal)
+  return { deadline: clock.nowMs() + deadlineField('deadline_ms', deadlineMs), signal }
+}
+
+/** Makes each call by itself. */
+export function makeCall(context: CallContext): Call {
+  return async (method, request, options = {}) =>
+    await untilAnswered(context, method, request, limitsOf(context, options))
+}
 
 /**
- * The one place that makes a unary call. UNAVAILABLE is tried again, with the very same request: its request_id makes
- * that safe for a change. It also stands for a daemon that is not up yet, so that a client may be started first. Any
+ * Makes a unary call by itself. UNAVAILABLE is tried again, with the very same request: its request_id makes that safe for
+ * a change. It also stands for a daemon that is not up yet, so that a client may be started first. Any
  * other status is an answer. Where nobody could be reached until the deadline, why that is is the answer: it says more than
  * that time is up.
  */
-export function makeCall(context: CallContext): Call {
-  const { transport, clock, retry, closing } = context
-  return async (method, request, options = {}) => {
-    check(options, ['deadlineMs', 'signal'])
-    const { signal, deadlineMs = context.deadlineMs } = options
-    if (signal !== undefined) abortSignal('signal', signal)
-    const deadline = clock.nowMs() + deadlineField('deadline_ms', deadlineMs)
-    const signals = signal === undefined ? [closing] : [closing, signal]
-    let unreachable: IoasidError | undefined
-    for (let attempt = 1; ; attempt += 1) {
+export async function untilAnswered<Request, Response>(
+  { transport, clock, retry, closing }: CallContext,
+  method: Method<Request, Response>,
+  request: Request,
+  { deadline, signal }: Limits,
+): Promise<Response> {
+  const signals = signal === undefined ? [closing] : [closing, signal]
+  let unreachable: IoasidError | undefined
+  for (let attempt = 1; ; attempt += 1) {
+    refuseIfGivenUp(closing, signal)
+    try {
+      return await transport.unary(method, request, { timeoutMs: Math.max(1, deadline - clock.nowMs()), signal })
+    } catch (thrown) {
       refuseIfGivenUp(closing, signal)
-      try {
-        return await transport.unary(method, request, { timeoutMs: Math.max(1, deadline - clock.nowMs()), signal })
-      } catch (thrown) {
-        refuseIfGivenUp(closing, signal)
-        const error = fromGrpc(thrown)
-        if (error.code === 'DEADLINE_EXCEEDED' && unreachable !== undefined) throw unreachable
-        if (error.code !== 'UNAVAILABLE' || attempt >= retry.maxAttempts) throw error
-        const delayMs = retryDelayMs(retry, clock, attempt, error.retryAfterMs)
-        if (clock.nowMs() + delayMs >= deadline) throw error
-        unreachable = error
-        await sleep(clock, delayMs, signals)
-      }
+      const error = fromGrpc(thrown)
+      if (error.code === 'DEADLINE_EXCEEDED' && unreachable !== undefined) throw unreachable
+      if (error.code !== 'UNAVAILABLE' || attempt >= retry.maxAttempts) throw error
+      const delayMs = retryDelayMs(retry, clock, attempt, error.retryAfterMs)
+      if (clock.nowMs() + delayMs >= deadline) throw error
+      unreachable = error
+      await sleep(clock, delayMs, signals)
     }
   }
 }
 
-function refuseIfGivenUp(closing: AbortSignal, signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw cancelled('The caller gave up the call.', signal.reason)
-  if (closing.aborted) throw cancelled('The client is closed.')
+export function refuseIfGivenUp(closing: AbortSignal, signal: AbortSignal | undefined): void {
+  const error = givenUp(closing, signal)
+  if (error !== undefined) throw error
+}
+
+export function givenUp(closing: AbortSignal, signal: AbortSignal | undefined): IoasidError | undefined {
+  if (signal?.aborted) return cancelled('The caller gave up the call.', signal.reason)
+  return closing.aborted ? cancelled('The client is closed.') : undefined
 }

@@ -50,6 +50,9 @@ export function wholeNumber(min: number, max: number): Check<number, number> {
 
 export const uint32 = wholeNumber(0, MAX_UINT32)
 
+/** Of a call, in ms, up to 24 h. */
+export const deadlineField = wholeNumber(1, 86_400_000)
+
 /** A revision, a generation. A number is refused: beyond 2^53 it would be another one. */
 export const uint64: Check<bigint, string> = (field, value) => {
   if (typeof value === 'bigint' && value >= 0n && value <= MAX_UINT64) return value.toString()

@@ -1,5 +1,4 @@
 import { Metadata, status } from '@grpc/grpc-js'
-import type { Failure__Output } from '../proto/gen/ioasid/v1/Failure.ts'
 import { messageCodec } from '../proto/load.ts'
 
 /** The reasons of the error table in proto/ioasid/v1/resources.proto, which says what each means and what facts it has. */
@@ -156,15 +155,24 @@ export function fromGrpc(error: unknown): IoasidError {
   return new IoasidError({ code: statusName(code), message, ...rich, cause: error })
 }
 
+/** The message Failure. Not its generated type: what callers see of this file must not name what the package has not. */
+interface WireFailure {
+  readonly code: number
+  readonly reason: string
+  readonly message: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
 /** The failure of one item of a batch, as the RPC of its own would have thrown it. */
-export function fromFailure({ code, reason, message, metadata }: Failure__Output): IoasidError {
-  const field = metadata['field']
+export function fromFailure({ code, reason, message, metadata }: WireFailure): IoasidError {
+  const { field = '' } = metadata
+  const description = message.startsWith(`${field}: `) ? message.slice(`${field}: `.length) : message
   return new IoasidError({
     code: statusName(code),
     reason: reason === '' ? undefined : reason,
     message,
     metadata,
-    violations: reason === 'INVALID_FIELD' && field !== undefined ? [{ field, description: message }] : [],
+    violations: reason === 'INVALID_FIELD' && field !== '' ? [{ field, description }] : [],
     retryAfterMs: retryAfterMs(metadata),
   })
 }

@@ -14,7 +14,7 @@ export type {
   SetChanged,
 } from './answers.ts'
 export type { Client } from './api.ts'
-export type { CallOptions } from './call.ts'
+export type { CallOptions, FreeOptions } from './call.ts'
 export { type ConnectOptions, connect } from './client.ts'
 export { type FieldViolation, IoasidError, type Reason, type StatusName } from './errors.ts'
 export type { Binding, Life, Moment } from './history-types.ts'

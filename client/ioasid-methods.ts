@@ -2,7 +2,8 @@ import type { BatchResult__Output } from '../proto/gen/ioasid/v1/BatchResult.ts'
 import type { FreeResponse__Output } from '../proto/gen/ioasid/v1/FreeResponse.ts'
 import type { BatchResult } from './answers.ts'
 import type { Client } from './api.ts'
-import type { Call } from './call.ts'
+import { type Call, type CallContext, limitsOf } from './call.ts'
+import { flag } from './check.ts'
 import { present, toFreeResult, toInfo } from './convert.ts'
 import {
   encodeAllocate,
@@ -21,17 +22,26 @@ import { fromFailure, malformed } from './errors.ts'
 import { toAcquired, toReleased } from './lease-methods.ts'
 import { ioasidService } from './methods.ts'
 import { pages } from './pages.ts'
+import { reclaimed } from './reclaim.ts'
 
 type LifeMethods = Pick<Client, 'allocate' | 'free' | 'freeAll' | 'getIoasid' | 'findBySpid' | 'listIoasids' | 'batch'>
 type BindingMethods = Pick<Client, 'attachSpid' | 'detachSpid' | 'attachData' | 'detachData'>
 
-export function lifeMethods(call: Call): LifeMethods {
+export function lifeMethods(context: CallContext, call: Call): LifeMethods {
   return {
     allocate: async (request, options) => {
       return toAllocated(await call(ioasidService.Allocate, encodeAllocate(request), options))
     },
 
-    free: async (request, options) => toFreed(await call(ioasidService.Free, encodeFree(request), options)),
+    free: async (request, options = {}) => {
+      const { waitForReclaim = false, ...callOptions } = options
+      flag('wait_for_reclaim', waitForReclaim)
+      const limits = limitsOf(context, callOptions)
+      const freed = toFreed(await call(ioasidService.Free, encodeFree(request), callOptions))
+      if (!waitForReclaim) return freed
+      const deadline = callOptions.deadlineMs === undefined ? undefined : limits.deadline
+      return await reclaimed(context, request.setHandle, freed, { deadline, signal: limits.signal })
+    },
 
     freeAll: async (request, options) => {
       const { reclaimed, pending, revision } = await call(ioasidService.FreeAll, encodeFreeAll(request), options)

@@ -1,18 +1,13 @@
 import type { Acknowledger } from './acknowledger.ts'
 import { type Clock, sleep } from './clock.ts'
-import { cancelled, fromGrpc, IoasidError } from './errors.ts'
+import { fromGrpc, IoasidError } from './errors.ts'
 import { type Book, beginBind, beginUnbind, endBind, endUnbind, receive, type Step, settle } from './pasid-book.ts'
 import type { OpenPasidTableOptions, PasidEntry, UnbindFacts } from './pasid-table-types.ts'
 import type { Subscription } from './subscription-types.ts'
+import type { RevisionWaiters } from './waiters.ts'
 
 /** The longest time in ms that handlers which wait for nothing keep from the renewals of the lease. */
 const MAX_TURN_MS = 20
-
-interface Waiter {
-  readonly revision: bigint
-  readonly resolve: () => void
-  readonly reject: (error: IoasidError) => void
-}
 
 /** One table on its way: steps from the book, handlers one after the other, acknowledgements beside them. */
 export interface Running {
@@ -23,7 +18,7 @@ export interface Running {
   readonly acknowledger: Acknowledger
   /** Aborted when nothing more is followed; its reason is the IoasidError that says why. */
   readonly stop: AbortController
-  readonly waiters: Set<Waiter>
+  readonly waiters: RevisionWaiters
   /** Tells of a handler that fails while others are still to be called. */
   readonly report: (error: IoasidError) => void
   /** When handlers began to run without a turn of the event loop between. */
@@ -34,7 +29,7 @@ export interface Running {
 
 /** Follows the subscription until it is stopped; resolves with why it cannot go on. */
 export async function followItems(running: Running): Promise<IoasidError | undefined> {
-  const { book, subscription, stop } = running
+  const { book, subscription, stop, waiters } = running
   try {
     for await (const item of subscription) {
       running.turnSinceMs = running.clock.nowMs()
@@ -42,7 +37,7 @@ export async function followItems(running: Running): Promise<IoasidError | undef
         if (stop.signal.aborted) return undefined
         await perform(running, step)
       }
-      if (settle(book, item)) wake(running)
+      if (settle(book, item)) waiters.wake()
     }
     return undefined
   } catch (error) {
@@ -128,41 +123,9 @@ export function stopFollowing({ stop, subscription, waiters }: Running, why: Ioa
   if (stop.signal.aborted) return
   stop.abort(why)
   void subscription.return()
-  for (const { reject } of waiters) reject(why)
+  waiters.end(why)
 }
 
 /** Before the first snapshot is through, nothing has come. */
-const hasCome = ({ book }: Running, revision: bigint): boolean =>
+export const hasCome = (book: Book, revision: bigint): boolean =>
   book.spaceId !== undefined && book.revision >= revision
-
-function wake(running: Running): void {
-  for (const { revision, resolve } of running.waiters) if (hasCome(running, revision)) resolve()
-}
-
-export function waitFor(running: Running, revision: bigint, signal?: AbortSignal): Promise<void> {
-  const { waiters, stop } = running
-  const gaveUp = () => cancelled('The caller gave up waiting.', signal?.reason)
-  return new Promise((resolve, reject) => {
-    if (hasCome(running, revision)) return resolve()
-    if (stop.signal.aborted) return reject(stop.signal.reason)
-    if (signal?.aborted) return reject(gaveUp())
-    const giveUp = (): void => waiter.reject(gaveUp())
-    const done = (): void => {
-      waiters.delete(waiter)
-      signal?.removeEventListener('abort', giveUp)
-    }
-    const waiter: Waiter = {
-      revision,
-      resolve: () => {
-        done()
-        resolve()
-      },
-      reject: (error) => {
-        done()
-        reject(error)
-      },
-    }
-    waiters.add(waiter)
-    signal?.addEventListener('abort', giveUp)
-  })
-}

@@ -7,10 +7,11 @@ import { openLease } from './lease.ts'
 import type { Lease } from './lease-types.ts'
 import { find, newBook, usableEntries } from './pasid-book.ts'
 import { planTable, type TablePlan } from './pasid-table-plan.ts'
-import { followItems, type Running, stopFollowing, unbindAll, waitFor } from './pasid-table-run.ts'
+import { followItems, hasCome, type Running, stopFollowing, unbindAll } from './pasid-table-run.ts'
 import type { OpenPasidTableOptions, PasidTable } from './pasid-table-types.ts'
 import { HOLD_TYPES, holdFields } from './subscribe-request.ts'
 import { follow } from './subscription.ts'
+import { revisionWaiters } from './waiters.ts'
 
 /** One table, from its lease to its end. */
 interface Table {
@@ -36,7 +37,7 @@ export async function openPasidTable(context: CallContext, options: OpenPasidTab
   const { running, closed } = table
   if (plan.onError !== undefined) closed.catch(() => {})
   try {
-    await waitFor(running, 0n)
+    await running.waiters.wait(0n, undefined)
   } catch (error) {
     // It is this rejection that tells of it.
     closed.catch(() => {})
@@ -72,8 +73,9 @@ function start(context: CallContext, plan: TablePlan, lease: Lease): Table {
     rejectClosed = reject
   })
   const hold = holdFields({ leaseHandle: lease.handle, priority }, subscription.start, HOLD_TYPES)
+  const book = newBook()
   const running: Running = {
-    book: newBook(),
+    book,
     clock: context.clock,
     handlers: plan,
     subscription: follow(context, { ...subscription, request: { ...subscription.request, ...hold } }),
@@ -83,7 +85,7 @@ function start(context: CallContext, plan: TablePlan, lease: Lease): Table {
       onFailed: (error) => end(table, error),
     }),
     stop: new AbortController(),
-    waiters: new Set(),
+    waiters: revisionWaiters((revision) => hasCome(book, revision)),
     report: reporter(plan),
     turnSinceMs: 0,
     idle: Promise.resolve(),
@@ -217,7 +219,7 @@ function handOut(table: Table): PasidTable {
       check(options, ['signal'])
       uint64('revision', revision)
       if (options.signal !== undefined) abortSignal('signal', options.signal)
-      await waitFor(running, revision, options.signal)
+      await running.waiters.wait(revision, options.signal)
     },
     leaseId: lease.leaseId,
     closed,

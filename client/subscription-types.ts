@@ -179,7 +179,20 @@ export interface Subscription extends AsyncIterableIterator<SubscriptionItem, vo
   readonly interruptions: number
   /** How many of them because a message was missing: a bug of the daemon, or of what is between. */
   readonly gaps: number
+  /**
+   * Resolves when the reader is through with everything up to a revision: it was handed out, and he has come back for more.
+   * For a revision that is of no interest to the subscription that may be a heartbeat later. Somebody has to read
+   * meanwhile. Rejects with what the subscription ends with before (CANCELLED: it was left), and with CANCELLED when the
+   * signal is aborted.
+   *
+   * @example
+   * const { revision } = await client.allocate({ setHandle, spids: [101] })
+   * await subscription.waitForRevision(revision, { signal: AbortSignal.timeout(1_000) })
+   */
+  readonly waitForRevision: (revision: bigint, options?: { readonly signal?: AbortSignal }) => Promise<void>
   /** Ends it, also while a `next` waits. */
   readonly return: () => Promise<IteratorResult<SubscriptionItem, void>>
   readonly [Symbol.asyncIterator]: () => Subscription
+  /** The same as `return`, for `await using subscription = client.subscribe(...)`. */
+  readonly [Symbol.asyncDispose]: () => Promise<void>
 }

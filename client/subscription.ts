@@ -1,12 +1,14 @@
 import { assemble, newAssembly } from './assemble.ts'
 import type { CallContext } from './call.ts'
+import { abortSignal, check, uint64 } from './check.ts'
 import { sleep } from './clock.ts'
-import { fromGrpc, IoasidError } from './errors.ts'
+import { cancelled, fromGrpc, IoasidError } from './errors.ts'
 import { notificationService } from './methods.ts'
 import { decideNext, type Ending, type Start } from './resume.ts'
 import { retryDelayMs } from './retry.ts'
 import { type Plan, planSubscription, streamRequest } from './subscribe-request.ts'
 import type { Cursor, SubscribeOptions, Subscription, SubscriptionItem } from './subscription-types.ts'
+import { type RevisionWaiters, revisionWaiters } from './waiters.ts'
 import { watchdog } from './watchdog.ts'
 
 type SubscribeContext = Pick<CallContext, 'transport' | 'clock' | 'retry' | 'closing'>
@@ -26,6 +28,9 @@ interface Run {
   interruptions: number
   gaps: number
   lastError: IoasidError | undefined
+  /** Up to where the reader is through with what was handed out. */
+  handled: bigint | undefined
+  readonly waiters: RevisionWaiters
 }
 
 /** See Client.subscribe. */
@@ -45,6 +50,8 @@ export function follow(context: SubscribeContext, plan: Plan): Subscription {
     interruptions: 0,
     gaps: 0,
     lastError: undefined,
+    handled: undefined,
+    waiters: revisionWaiters((revision) => run.handled !== undefined && run.handled >= revision),
   }
   const items = iterate(run)
   const subscription: Subscription = {
@@ -57,13 +64,23 @@ export function follow(context: SubscribeContext, plan: Plan): Subscription {
     get gaps() {
       return run.gaps
     },
+    waitForRevision: async (revision, options = {}) => {
+      check(options, ['signal'])
+      uint64('revision', revision)
+      if (options.signal !== undefined) abortSignal('signal', options.signal)
+      await run.waiters.wait(revision, options.signal)
+    },
     next: () => items.next(),
     // A generator that waits would not hear of it before its next item.
     return: () => {
       run.stop.abort()
+      run.waiters.end(ended())
       return items.return()
     },
     [Symbol.asyncIterator]: () => subscription,
+    [Symbol.asyncDispose]: async () => {
+      await subscription.return()
+    },
   }
   return subscription
 }
@@ -73,7 +90,7 @@ async function* iterate(run: Run): AsyncGenerator<SubscriptionItem, void> {
   const { plan, stop, context } = run
   const { connectTimeoutMs } = plan
   const signals = plan.signal === undefined ? [context.closing] : [context.closing, plan.signal]
-  if (signals.some((signal) => signal.aborted)) return
+  if (signals.some((signal) => signal.aborted)) return run.waiters.end(ended())
   const end = (): void => stop.abort()
   for (const signal of signals) signal.addEventListener('abort', end)
   const disarm =
@@ -85,11 +102,17 @@ async function* iterate(run: Run): AsyncGenerator<SubscriptionItem, void> {
   try {
     yield* streams(run)
     if (stop.signal.reason instanceof IoasidError) throw stop.signal.reason
+  } catch (error) {
+    run.waiters.end(fromGrpc(error))
+    throw error
   } finally {
+    run.waiters.end(ended())
     disarm()
     for (const signal of signals) signal.removeEventListener('abort', end)
   }
 }
+
+const ended = (): IoasidError => cancelled('The subscription has ended.')
 
 const noDaemon = (timeoutMs: number): IoasidError =>
   new IoasidError({ code: 'DEADLINE_EXCEEDED', message: `No daemon has answered within ${timeoutMs} ms.` })
@@ -140,6 +163,9 @@ async function* readStream(run: Run, start: Start, spaceId: string): AsyncGenera
       // A stream that begins and breaks at once is no better than one that does not begin.
       if (message.kind !== 'HEADER' && item.kind !== 'snapshot') run.failures = 0
       if (item.kind !== 'progress' || plan.progress) yield item
+      // The reader has come back for the next one: he is through with this one.
+      run.handled = run.cursor?.revision
+      run.waiters.wake()
     }
     return { kind: 'clean' }
   } catch (error) {

@@ -1,6 +1,6 @@
-import { type CallOptions, type ChannelOptions, Client, credentials, Metadata } from '@grpc/grpc-js'
+import { type CallOptions, type ChannelOptions, Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js'
 import type { Endpoint } from './endpoint.ts'
-import { cancelled, fromGrpc } from './errors.ts'
+import { cancelled, fromGrpc, IoasidError } from './errors.ts'
 
 /** A method of the protocol, as proto/load.ts describes it. */
 export interface Method<Request, Response> {
@@ -17,6 +17,13 @@ export interface MessageStream<Message> {
   readonly cancel: () => void
 }
 
+export interface UnaryLimits<Response> {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+  /** Whether an answer says in its body what else the status would say: UNAVAILABLE. Default: none does. */
+  readonly isUnavailable?: (response: Response) => boolean
+}
+
 /**
  * How requests reach the daemon, without any retry: grpc-js, or a test's own. What it rejects with is given to fromGrpc.
  */
@@ -24,7 +31,7 @@ export interface Transport {
   readonly unary: <Request, Response>(
     method: Method<Request, Response>,
     request: Request,
-    limits: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+    limits: UnaryLimits<Response>,
   ) => Promise<Response>
   readonly open: <Request, Response>(method: Method<Request, Response>, request: Request) => MessageStream<Response>
   /** Ends what is open, with CANCELLED, and refuses what comes later. */
@@ -49,30 +56,76 @@ const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': 8 << 20,
 } as const satisfies ChannelOptions
 
-/** A transport over grpc-js to the first of the endpoints, and to the next one whenever one is UNAVAILABLE. */
+/** A call or a stream that is under way. */
+interface Ongoing {
+  readonly client: Client
+  readonly cancel: () => void
+  /** As cancel, but the next endpoint may be asked in its place. */
+  readonly leave: () => void
+}
+
+/** How long one of several endpoints may take to be connected before the next one is asked. */
+const CONNECT_TIMEOUT_MS = 2_000
+
+/**
+ * A transport over grpc-js to the first of the endpoints, and to the next one whenever one is UNAVAILABLE, or does not
+ * come to be connected: a host that swallows everything would not be found out before the deadline of each call.
+ */
 export function grpcTransport(endpoints: readonly Endpoint[]): Transport {
   const clients = endpoints.map(({ target }) => new Client(target, credentials.createInsecure(), CHANNEL_OPTIONS))
-  const ongoing = new Set<{ cancel: () => void }>()
+  const ongoing = new Set<Ongoing>()
+  /** Those whose connection is waited for. */
+  const connecting = new Set<Client>()
   let current = 0
   let closed = false
 
-  const pick = (): { client: Client; failed: (error: unknown) => Error } => {
-    const picked = current
-    const client = clients[picked]
+  const moveOnFrom = (client: Client): void => {
+    // Of many calls that fail together only the first one moves on.
+    if (clients[current] === client) current = (current + 1) % clients.length
+  }
+
+  const watchConnecting = (client: Client): void => {
+    if (clients.length === 1 || connecting.has(client)) return
+    if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return
+    connecting.add(client)
+    client.waitForReady(Date.now() + CONNECT_TIMEOUT_MS, (error) => {
+      connecting.delete(client)
+      if (error === undefined || closed) return
+      moveOnFrom(client)
+      for (const each of ongoing) if (each.client === client) each.leave()
+    })
+  }
+
+  const pick = () => {
+    const client = clients[current]
+    const name = endpoints[current]?.name
     if (closed || client === undefined) throw cancelled('The client is closed.')
+    watchConnecting(client)
+    let hasLeft = false
     return {
       client,
-      failed: (thrown) => {
+      /** What is under way; the answer is for when it is over. */
+      begin: (call: { cancel: () => void }): (() => void) => {
+        const leave = (): void => {
+          hasLeft = true
+          call.cancel()
+        }
+        const entry: Ongoing = { client, cancel: () => call.cancel(), leave }
+        ongoing.add(entry)
+        return () => ongoing.delete(entry)
+      },
+      moveOn: () => moveOnFrom(client),
+      failed: (thrown: unknown): Error => {
+        if (hasLeft) return new IoasidError({ code: 'UNAVAILABLE', message: `No connection to ${name} in time.` })
         const error = fromGrpc(thrown)
-        // Of many calls that fail together only the first one moves on.
-        if (error.code === 'UNAVAILABLE' && current === picked) current = (picked + 1) % clients.length
+        if (error.code === 'UNAVAILABLE') moveOnFrom(client)
         return error
       },
     }
   }
 
-  const unary: Transport['unary'] = async (method, request, { timeoutMs, signal }) => {
-    const { client, failed } = pick()
+  const unary: Transport['unary'] = async (method, request, { timeoutMs, signal, isUnavailable }) => {
+    const { client, begin, moveOn, failed } = pick()
     return new Promise((resolve, reject) => {
       const { path, requestSerialize, responseDeserialize } = method
       const options: CallOptions = { deadline: Date.now() + timeoutMs }
@@ -84,26 +137,26 @@ export function grpcTransport(endpoints: readonly Endpoint[]): Transport {
         new Metadata(),
         options,
         (error, response) => {
-          ongoing.delete(call)
+          end()
           signal?.removeEventListener('abort', cancel)
-          if (response === undefined || error !== null) reject(failed(error))
-          else resolve(response)
+          if (response === undefined || error !== null) return reject(failed(error))
+          if (isUnavailable?.(response)) moveOn()
+          resolve(response)
         },
       )
       const cancel = (): void => call.cancel()
-      ongoing.add(call)
+      const end = begin(call)
       signal?.addEventListener('abort', cancel)
     })
   }
 
   const open: Transport['open'] = (method, request) => {
-    const { client, failed } = pick()
+    const { client, begin, failed } = pick()
     const { path, requestSerialize, responseDeserialize } = method
     const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request)
     // The error that follows a cancellation has no reader, and without a listener it would end the process.
     call.on('error', () => {})
-    call.on('status', () => ongoing.delete(call))
-    ongoing.add(call)
+    call.on('status', begin(call))
     const messages = call[Symbol.asyncIterator]()
     return {
       next: async () => {
@@ -121,7 +174,7 @@ export function grpcTransport(endpoints: readonly Endpoint[]): Transport {
 
   const close = (): void => {
     closed = true
-    for (const call of ongoing) call.cancel()
+    for (const { cancel } of ongoing) cancel()
     for (const client of clients) client.close()
   }
 

@@ -2,9 +2,10 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 /** Tests that start processes: a daemon, a compiler, an interpreter of another language. */
-const processTests = ['daemon', 'hostile', 'interop', 'examples', 'readme'].map(
-  (folder) => `test/${folder}/**/*.test.ts`,
-)
+const processTests = [
+  ...['daemon', 'hostile', 'interop', 'examples', 'readme'].map((folder) => `test/${folder}/**/*.test.ts`),
+  'test/client/pack.test.ts',
+]
 
 /** Thousands of runs of the whole server above the wire, simulated. */
 const simulationTests = ['test/simulation/**/*.test.ts', 'test/planted/**/*.test.ts']

@@ -79,7 +79,7 @@ export function usage(command: Command, sentence: string): never {
 }
 
 /** A command that ends badly, though the daemon refused nothing. */
-export class CommandFailed extends Error {
+class CommandFailed extends Error {
   readonly exitCode: number
 
   constructor(exitCode: number, sentence: string) {

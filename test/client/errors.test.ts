@@ -70,7 +70,7 @@ describe('an error', () => {
     expect(fromFailure(failure)).toMatchObject({
       code: 'INVALID_ARGUMENT',
       reason: 'INVALID_FIELD',
-      violations: [{ field: 'count', description: 'count: 0.' }],
+      violations: [{ field: 'count', description: '0.' }],
     })
     expect(fromFailure({ code: 13, reason: '', message: 'bug', metadata: {} })).toMatchObject({
       code: 'INTERNAL',

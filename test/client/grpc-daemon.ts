@@ -8,6 +8,8 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js'
+import type { BatchRequest__Output } from '../../proto/gen/ioasid/v1/BatchRequest.ts'
+import type { BatchResponse } from '../../proto/gen/ioasid/v1/BatchResponse.ts'
 import type { GetStatusResponse } from '../../proto/gen/ioasid/v1/GetStatusResponse.ts'
 import type { SubscribeRequest__Output } from '../../proto/gen/ioasid/v1/SubscribeRequest.ts'
 import type { SubscribeResponse } from '../../proto/gen/ioasid/v1/SubscribeResponse.ts'
@@ -30,10 +32,17 @@ interface Handlers {
     answer: sendUnaryData<GetStatusResponse>,
   ) => void
   readonly subscribe?: (call: StreamCall) => void
+  readonly batch?: (
+    call: ServerUnaryCall<BatchRequest__Output, BatchResponse>,
+    answer: sendUnaryData<BatchResponse>,
+  ) => void
 }
 
-/** A grpc-js server that answers GetStatus and Subscribe as a test likes, on a socket. */
-export async function startFake(endpoint: string, { getStatus, subscribe }: Handlers): Promise<{ stop: () => void }> {
+/** A grpc-js server that answers GetStatus, Subscribe and Batch as a test likes, on a socket. */
+export async function startFake(
+  endpoint: string,
+  { getStatus, subscribe, batch }: Handlers,
+): Promise<{ stop: () => void }> {
   const server = new Server()
   if (getStatus !== undefined) {
     const { GetStatus } = serviceDefinition('ioasid.v1.AdminService')
@@ -42,6 +51,10 @@ export async function startFake(endpoint: string, { getStatus, subscribe }: Hand
   if (subscribe !== undefined) {
     const { Subscribe } = serviceDefinition('ioasid.v1.NotificationService')
     server.addService({ Subscribe }, { Subscribe: subscribe })
+  }
+  if (batch !== undefined) {
+    const { Batch } = serviceDefinition('ioasid.v1.IoasidService')
+    server.addService({ Batch }, { Batch: batch })
   }
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(endpoint, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()))

@@ -1,6 +1,10 @@
+import { createServer } from 'node:net'
 import { status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Client, connect, type Interruption, IoasidError } from '../../client/index.ts'
+import type { BatchRequest__Output } from '../../proto/gen/ioasid/v1/BatchRequest.ts'
+import type { BatchResponse } from '../../proto/gen/ioasid/v1/BatchResponse.ts'
+import type { BatchResult } from '../../proto/gen/ioasid/v1/BatchResult.ts'
 import { type StreamCall, socketDirectory, startFake } from './grpc-daemon.ts'
 import { richTrailer } from './grpc-error.ts'
 import { events, header } from './messages.ts'
@@ -103,6 +107,39 @@ describe('over grpc', () => {
     const both = client([directory.endpoint('a'), directory.endpoint('b')])
     expect(await both.getStatus()).toMatchObject({ version: 'b' })
     expect(await both.getStatus()).toMatchObject({ version: 'b' })
+  })
+
+  it('the next endpoint is asked when the first one accepts, and then is silent', async () => {
+    const directory = setUp()
+    const silent = createServer(() => {})
+    await new Promise<void>((resolve) => silent.listen(directory.endpoint('a').slice('unix://'.length), resolve))
+    cleanUps.push(() => silent.close())
+    await start(directory.endpoint('b'), {
+      ...version('b'),
+      subscribe: (call) => void call.write(header(3)),
+    })
+    const endpoints = [directory.endpoint('a'), directory.endpoint('b')]
+    const options = { all: true, start: 'now', progress: true } as const
+    const [status, item] = await Promise.all([
+      client(endpoints, 20_000).getStatus(),
+      client(endpoints).subscribe(options).next(),
+    ])
+    expect(status).toMatchObject({ version: 'b' })
+    expect(item).toMatchObject({ value: { kind: 'progress', revision: 3n } })
+  })
+
+  it('the next endpoint is asked when the first one refuses what concurrent calls ask for as UNAVAILABLE', async () => {
+    const directory = setUp()
+    const daemon = (result: BatchResult) => ({
+      batch: (call: { request: BatchRequest__Output }, answer: (error: null, value: BatchResponse) => void) =>
+        answer(null, { results: call.request.items.map(() => result) }),
+    })
+    const draining = { failure: { code: status.UNAVAILABLE, reason: 'DRAINING', message: 'it stops', metadata: {} } }
+    await start(directory.endpoint('a'), daemon(draining))
+    await start(directory.endpoint('b'), daemon({ allocate: { ioasids: [7], revision: '1' } }))
+    const both = client([directory.endpoint('a'), directory.endpoint('b')])
+    const all = [1, 2, 3].map(() => both.allocate({ setHandle: 'handle' }))
+    for (const { ioasids } of await Promise.all(all)) expect(ioasids).toEqual([7])
   })
 
   it('a closed client has ended what was open', async () => {

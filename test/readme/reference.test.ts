@@ -12,5 +12,6 @@ test('the README names every reason of a refusal, with its status', () => {
 
 test('the README says why each dependency is there', () => {
   const told = tableAfter('### Dependencies').map(([name = '']) => name.replaceAll('`', ''))
-  expect(told.sort()).toEqual(Object.keys(packageJson.dependencies).sort())
+  const { dependencies, optionalDependencies } = packageJson
+  expect(told.sort()).toEqual(Object.keys({ ...dependencies, ...optionalDependencies }).sort())
 })

@@ -6,7 +6,12 @@ const readme: string = readFileSync(join(repositoryRoot, 'README.md'), 'utf8')
 
 /** The fenced blocks of a language ('' for plain output), as they stand. */
 export function blocks(language: string): readonly string[] {
-  return [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].flatMap(([, name, text]) =>
+  return fenced(readme, language)
+}
+
+/** The same of any page. */
+export function fenced(page: string, language: string): readonly string[] {
+  return [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].flatMap(([, name, text]) =>
     name === language ? [text ?? ''] : [],
   )
 }

@@ -1,0 +1,187 @@
+import { type Call, type CallContext, type Limits, limitsOf, refuseIfGivenUp, untilAnswered } from './call.ts'
+import { sleep } from './clock.ts'
+import {
+  endRound,
+  expire,
+  giveUp,
+  type Lane,
+  openLane,
+  type Rider,
+  type Round,
+  type Waiting,
+  watch,
+} from './coalesce-lane.ts'
+import { fits, type Item, NO_LOAD, type Outcome, sendAlone, sendBatch, sum, toItem } from './coalesce-wire.ts'
+import type { IoasidError } from './errors.ts'
+import { ioasidService } from './methods.ts'
+import { retryDelayMs } from './retry.ts'
+import type { Method } from './transport.ts'
+
+/**
+ * Concurrent changes of one client travel as one Batch. All of them go through one lane, in the order of their calls: what
+ * is there at the end of a tick is a round, and the next round is what came while that one had no answer. A round of one is
+ * the plain RPC. One round at a time, tried again as a whole, keeps the order also where nobody answers; and each call
+ * still ends by itself: with its own answer, error, signal or deadline.
+ */
+
+/** As makeCall, but concurrent changes share RPCs. */
+export function makeCoalescedCall(context: CallContext): Call {
+  const { closing } = context
+  const lane = openLane(context)
+  return async (method, request, options = {}) => {
+    const limits = limitsOf(context, options)
+    const item = toItem(method, request)
+    // What is no change has no place in the order; and where nothing waits, every change before it is on its way.
+    const isFree = item === undefined && (lane.queue.length === 0 || !isChange(method, request))
+    if (isFree) return await untilAnswered(context, method, request, limits)
+    refuseIfGivenUp(closing, limits.signal)
+    return await join(lane, method, request, item, limits)
+  }
+}
+
+function isChange(method: object, request: unknown): boolean {
+  return method === ioasidService.Batch || (typeof request === 'object' && request !== null && 'request_id' in request)
+}
+
+function join<Request, Response>(
+  lane: Lane,
+  method: Method<Request, Response>,
+  request: Request,
+  item: Item | undefined,
+  limits: Limits,
+): Promise<Response> {
+  const { context } = lane
+  const { deadline, signal } = limits
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => giveUp(lane, waiting, signal)
+    const end = (): void => {
+      waiting.isOver = true
+      signal?.removeEventListener('abort', onAbort)
+    }
+    const waiting: Waiting = {
+      deadline,
+      item,
+      attempts: 0,
+      isOver: false,
+      attempt: (attemptLimits) => context.transport.unary(method, request, attemptLimits),
+      goAlone: () => {
+        end()
+        resolve(untilAnswered(context, method, request, limits))
+      },
+      resolve: (answer) => {
+        end()
+        // The result of an item is the answer of its method: the same message in both.
+        resolve(answer as Response)
+      },
+      reject: (error) => {
+        end()
+        reject(error)
+      },
+    }
+    signal?.addEventListener('abort', onAbort)
+    lane.queue.push(waiting)
+    if (lane.round !== undefined && deadline < lane.timerAt) watch(lane)
+    if (!lane.isRunning) void run(lane)
+  })
+}
+
+async function run(lane: Lane): Promise<void> {
+  lane.isRunning = true
+  while (lane.queue.length > 0) {
+    // The callers of this tick, and those who were answered just now, may want more.
+    await new Promise((resolve) => setImmediate(resolve))
+    expire(lane)
+    letOthersGo(lane)
+    const riders = takeRiders(lane)
+    if (riders.length > 0) await runRound(lane, riders)
+  }
+  lane.isRunning = false
+}
+
+const isRider = (waiting: Waiting): waiting is Rider => waiting.item !== undefined
+
+/** Sends what is at the head of the queue and no Batch takes. */
+function letOthersGo({ queue }: Lane): void {
+  for (let [next] = queue; next !== undefined && (next.isOver || !isRider(next)); [next] = queue) {
+    queue.shift()
+    if (!next.isOver) next.goAlone()
+  }
+}
+
+/** Takes from the head of the queue what one Batch takes, and one at least. */
+function takeRiders({ queue }: Lane): Rider[] {
+  const riders: Rider[] = []
+  let load = NO_LOAD
+  for (let [next] = queue; next !== undefined && isRider(next); [next] = queue) {
+    if (!next.isOver) {
+      load = sum(load, next.item.load)
+      if (riders.length > 0 && !fits(load)) break
+      riders.push(next)
+    }
+    queue.shift()
+  }
+  return riders
+}
+
+/** One attempt, and the wait before the next one of those that want it: they are the first in the queue then. */
+async function runRound(lane: Lane, riders: readonly Rider[]): Promise<void> {
+  const { context, queue } = lane
+  const { clock } = context
+  const round: Round = {
+    riders,
+    deadline: Math.max(...riders.map(({ deadline }) => deadline)),
+    stop: new AbortController(),
+  }
+  lane.round = round
+  for (const rider of riders) rider.attempts += 1
+  const sending = send(context, round)
+  letOthersGo(lane)
+  watch(lane)
+  const { again, delayMs } = settle(lane, riders, await sending)
+  if (again.length > 0) {
+    queue.unshift(...again)
+    lane.round = { ...round, riders: again }
+    watch(lane)
+    await sleep(clock, delayMs, [round.stop.signal])
+  }
+  endRound(lane)
+}
+
+function send({ transport, clock }: CallContext, { riders, deadline, stop }: Round): Promise<Outcome[]> {
+  const limits = { timeoutMs: Math.max(1, deadline - clock.nowMs()), signal: stop.signal }
+  const [first] = riders
+  if (first !== undefined && riders.length === 1) return sendAlone(first.attempt(limits))
+  const items = riders.map(({ item }) => item)
+  return sendBatch(transport, items, limits)
+}
+
+/** Ends the riders by what their attempt came to, but those for which another one is worth it and has room. */
+function settle(
+  lane: Lane,
+  riders: readonly Rider[],
+  outcomes: readonly Outcome[],
+): { readonly again: readonly Rider[]; readonly delayMs: number } {
+  const { clock, retry } = lane.context
+  const unanswered: { readonly rider: Rider; readonly error: IoasidError }[] = []
+  for (const [index, rider] of riders.entries()) {
+    const outcome = outcomes[index]
+    if (rider.isOver || outcome === undefined) continue
+    if (outcome.kind === 'answer') {
+      rider.resolve(outcome.answer)
+      continue
+    }
+    const { error } = outcome
+    if (error.code === 'UNAVAILABLE' && rider.attempts < retry.maxAttempts) unanswered.push({ rider, error })
+    else rider.reject(error.code === 'DEADLINE_EXCEEDED' ? (lane.unreachable ?? error) : error)
+  }
+  const failures = Math.max(1, ...unanswered.map(({ rider }) => rider.attempts))
+  const wantedMs = Math.max(0, ...unanswered.map(({ error }) => error.retryAfterMs ?? 0))
+  const delayMs = retryDelayMs(retry, clock, failures, wantedMs)
+  const again: Rider[] = []
+  for (const { rider, error } of unanswered) {
+    if (clock.nowMs() + delayMs < rider.deadline) again.push(rider)
+    else rider.reject(error)
+  }
+  lane.unreachable = again.length > 0 ? unanswered[0]?.error : undefined
+  return { again, delayMs }
+}
