@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Command } from '../core/command.ts'
 
 /** A caller's request_id as 16 bytes of a digest, in base64: two callers never meet in it, and none is too long. */
@@ -18,5 +18,5 @@ export function meaningOf(command: Command, capacity: number): string {
 }
 
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest().toString('base64url', 0, 16)
+  return hash('sha256', text, 'buffer').toString('base64url', 0, 16)
 }

@@ -9,7 +9,7 @@ import { MAX_IDS } from './fields.ts'
 import type { IoasidChanges } from './ioasid-changes.ts'
 import type { Log } from './log.ts'
 import { refuseField } from './refused.ts'
-import { INTERNAL_MESSAGE, statusCode } from './status.ts'
+import { INTERNAL_MESSAGE, retryAfterMsOf, statusCode } from './status.ts'
 import { attempt, type Method } from './unary.ts'
 
 /** Batch: contract section 4. The items in order, each for itself; what is too large for one is refused whole. */
@@ -75,6 +75,10 @@ function resultOf<Response extends object>(
 ): BatchResult {
   if (result === undefined) return { failure: { code: code.INTERNAL, message: INTERNAL_MESSAGE } }
   if (!isFailure(result)) return wrap(result)
-  const { reason, message, metadata } = result
-  return { failure: { code: statusCode(result), reason, message, metadata: { ...metadata } } }
+  const { reason, message } = result
+  const retryAfterMs = retryAfterMsOf(result)
+  // What the RPC itself would say in a RetryInfo.
+  const metadata =
+    retryAfterMs > 0 ? { ...result.metadata, retry_after_ms: String(retryAfterMs) } : { ...result.metadata }
+  return { failure: { code: statusCode(result), reason, message, metadata } }
 }

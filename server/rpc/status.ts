@@ -33,6 +33,11 @@ export function statusCode(failure: Failure): number {
   return code[REASONS[failure.reason]]
 }
 
+/** How long to wait before the same request is sent again; 0: waiting helps nothing. */
+export function retryAfterMsOf({ reason, metadata }: Pick<Failure, 'reason' | 'metadata'>): number {
+  return Number(metadata['retry_after_ms'] ?? RETRY_AFTER_MS[reason] ?? 0)
+}
+
 export function toStatus(failure: Failure): StatusObject {
   const details = failure.message.slice(0, MAX_MESSAGE).toWellFormed()
   const bytes = statusCodec.serialize({ code: statusCode(failure), message: details, details: detailsOf(failure) })
@@ -52,7 +57,7 @@ function detailsOf({ reason, message, metadata }: Failure) {
     const violations = [{ field, description: message.slice(`${field}: `.length) }]
     details.push(any('google.rpc.BadRequest', badRequest.serialize({ field_violations: violations })))
   }
-  const retryAfterMs = Number(metadata['retry_after_ms'] ?? RETRY_AFTER_MS[reason] ?? 0)
+  const retryAfterMs = retryAfterMsOf({ reason, metadata })
   if (retryAfterMs > 0) {
     const delay = { seconds: Math.floor(retryAfterMs / 1000), nanos: (retryAfterMs % 1000) * 1_000_000 }
     details.push(any('google.rpc.RetryInfo', retryInfo.serialize({ retry_delay: delay })))

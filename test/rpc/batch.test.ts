@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { messageCodec } from '../../proto/load.ts'
+import { fail } from '../../server/core/failure.ts'
 import { controlStore } from '../support/controlled-store.ts'
 import { memoryStore, peek } from '../support/engine.ts'
 import { field, refusalOf, type Served, serve } from '../support/rpc.ts'
@@ -21,6 +22,12 @@ const batch = async (items: readonly object[]) =>
   ((await served.ioasid('Batch', { items })) as { results: Record<string, unknown>[] }).results
 
 describe('a Batch', () => {
+  it('says of an item that may be sent again when, as the RPC alone would in a RetryInfo', async () => {
+    void served.engine.drain(fail('DRAINING', 'It shuts down.'))
+    const [result] = await batch([{ allocate: { set_handle: handle } }])
+    expect(result).toMatchObject({ failure: { reason: 'DRAINING', metadata: { retry_after_ms: '1000' } } })
+  })
+
   it('does its items in order, each with a revision and an answer of its own', async () => {
     const results = await batch([
       { allocate: { set_handle: handle, count: 2 } },
