@@ -81,7 +81,8 @@ export function awaitUnbound(state: State, set: SetRecord, runs: Runs, revision:
     if (shared?.bindRevision !== bindRevision) {
       shared = { bindRevision, holds: begin(page, id, holders).map((hold) => ({ ...hold, awaiting: revision })) }
     }
-    setHolds(page, id, shared.holds)
+    // The list itself, not a copy: holders come by lease ascending, as it must be.
+    page.holds.set(id, shared.holds)
     for (const { leaseId } of shared.holds) holdIdsOf(state, leaseId).awaited.add(id)
   })
 }

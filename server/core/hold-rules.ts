@@ -37,7 +37,7 @@ export function acknowledge(state: State, { leaseId, revision }: Of<'acknowledge
   if (!isNews || awaited === 0) return { events: [], answer: { kind: 'done' } }
 
   const acknowledged = asRevision(revision)
-  const teardown = planTeardown(state, { kind: 'settled', leaseId, acknowledged })
+  const teardown = planTeardown(state, { kind: 'settled', leaseId })
   let dropped = 0
   // Ascending, so that the decision does not depend on what a restart puts into another order.
   for (const id of settledIds(state, leaseId, acknowledged).toSorted((a, b) => a - b)) {

@@ -1,7 +1,7 @@
 import type { SetRef } from './command.ts'
 import { type Failure, isFailure } from './failure.ts'
 import { nextOf } from './id-list.ts'
-import { type LeaseId, NO_SET, type Revision, type SetId, type Spid } from './ids.ts'
+import type { LeaseId, Revision, SetId, Spid } from './ids.ts'
 import { findOwnId, ioasidNotFound, leaseNotFound, resolveSet, setNotFound } from './lookup.ts'
 import { findSpid } from './reference-rules.ts'
 import { findId, type SetRecord, type State, unreserved } from './state.ts'
@@ -127,5 +127,5 @@ export function status(state: State): Status {
 
 /** Whether a handle's set lives, or ended at a revision that the log still holds. */
 export function isKnownSet(state: State, setId: SetId): boolean {
-  return setId !== NO_SET && (state.sets.has(setId) || state.endedSets.revisions.has(setId))
+  return state.sets.has(setId) || state.endedSets.revisions.has(setId)
 }

@@ -50,7 +50,7 @@ export function release(state: State, { set: ref, ioasid, leaseId }: Of<'acquire
   if (!record.references.some((reference) => reference.leaseId === leaseId)) {
     return fail('NOT_HELD', `The lease has no reference to IOASID ${ioasid}.`, { ioasid })
   }
-  const teardown = planTeardown(state, { kind: 'acquired', leaseId, ioasid })
+  const teardown = planTeardown(state, { kind: 'acquired', leaseId })
   teardown.release(set, ioasid)
   const events: Event[] = [{ kind: 'RELEASE', set: nameOf(set), ioasid, leaseId }]
   // A HELD lease is gone with its last reference.

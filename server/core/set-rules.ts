@@ -15,7 +15,8 @@ type Of<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
 export function createSet(state: State, { token, quota, leaseId }: Of<'create_set'>): Decision {
   const lease = leaseId === null ? undefined : findAlive(state, leaseId)
   if (lease !== undefined && isFailure(lease)) return lease
-  const owner = token === '' ? undefined : state.setsByToken.get(token)
+  // No set is found by the empty token, however many are anonymous.
+  const owner = state.setsByToken.get(token)
   if (owner !== undefined) return tokenInUse(state, token, owner)
   const limit = state.config.maxSets
   if (state.sets.size >= limit) return fail('TOO_MANY', `There are ${limit} sets already.`, { what: 'sets', limit })

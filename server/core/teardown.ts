@@ -1,6 +1,6 @@
 import type { Event, SetName } from './event.ts'
 import { type Holder, holdersOf, isBound } from './holds.ts'
-import type { LeaseId, Revision, SetId } from './ids.ts'
+import type { LeaseId, SetId } from './ids.ts'
 import { nameOf } from './lookup.ts'
 import { appendAged, appendUnbound } from './runs.ts'
 import { findId, type IdRecord, type SetRecord, type State } from './state.ts'
@@ -39,10 +39,10 @@ interface PerSet {
 /** References that go with it. */
 export type Dropped =
   | { readonly kind: 'none' }
-  /** One that a lease acquired. */
-  | { readonly kind: 'acquired'; readonly leaseId: LeaseId; readonly ioasid: number }
-  /** Those of a lease's hold to ids whose latest teardown is at or below a revision. */
-  | { readonly kind: 'settled'; readonly leaseId: LeaseId; readonly acknowledged: Revision }
+  /** One that a lease acquired, of each id that is released. */
+  | { readonly kind: 'acquired'; readonly leaseId: LeaseId }
+  /** That of a lease's hold, to each id that is released. */
+  | { readonly kind: 'settled'; readonly leaseId: LeaseId }
   /** All of a lease's. */
   | { readonly kind: 'lease'; readonly leaseId: LeaseId }
 
@@ -78,7 +78,7 @@ export function planTeardown(state: State, dropped: Dropped = { kind: 'none' }):
         const record = mustFind(state, id)
         const { generation, spid, bindRevision, isPending } = record
         const isHeldBound = isBound(record) && plan.holders.length > 0
-        const stays = isHeldBound || isHeld(record, id, dropped)
+        const stays = isHeldBound || isHeld(record, dropped)
         if (isBound(record)) {
           appendUnbound(stays ? plan.unboundPending : plan.unbound, id, spid, generation, bindRevision)
         }
@@ -88,7 +88,7 @@ export function planTeardown(state: State, dropped: Dropped = { kind: 'none' }):
     },
     release: (set, id) => {
       const record = mustFind(state, id)
-      if (!record.isPending || isHeld(record, id, dropped)) return
+      if (!record.isPending || isHeld(record, dropped)) return
       reclaim(of(set), id, record.generation)
     },
     end: (set) => {
@@ -121,18 +121,15 @@ function endEvents({ set, ends, reclaimedCount }: PerSet): readonly Event[] {
 }
 
 /** Whether references that are written down are left when those that are dropped have gone. */
-function isHeld({ references, holds }: IdRecord, id: number, dropped: Dropped): boolean {
+function isHeld({ references, holds }: IdRecord, dropped: Dropped): boolean {
   if (dropped.kind === 'none') return references.length + holds.length > 0
   const isOwn = (leaseId: LeaseId) => leaseId === dropped.leaseId
   const isAcquired = references.some(({ leaseId, count }) => {
-    const isLast = dropped.kind === 'lease' || (dropped.kind === 'acquired' && dropped.ioasid === id && count === 1)
+    const isLast = dropped.kind === 'lease' || (dropped.kind === 'acquired' && count === 1)
     return !(isOwn(leaseId) && isLast)
   })
   if (isAcquired) return true
-  return holds.some(({ leaseId, awaiting }) => {
-    const isSettled = dropped.kind === 'lease' || (dropped.kind === 'settled' && awaiting <= dropped.acknowledged)
-    return !(isOwn(leaseId) && isSettled)
-  })
+  return holds.some(({ leaseId }) => dropped.kind === 'acquired' || !isOwn(leaseId))
 }
 
 function mustFind(state: State, id: number): IdRecord {

@@ -48,6 +48,16 @@ describe('the sets that have ended', () => {
     }
   })
 
+  it('leave nothing when all of them are forgotten at once, and are not copied for a few', () => {
+    const ended = endedSets(10)
+    const { order } = ended
+    forgetEndedSets(ended, asRevision(20))
+    expect(ended.order).toBe(order)
+    forgetEndedSets(ended, asRevision(100))
+    expect(ended).toEqual(createEndedSets())
+    expect(createEndedSets().order).toEqual([])
+  })
+
   it('that end after a view was frozen are not in it, and those forgotten since are left out of it', () => {
     const ended = endedSets(4)
     const frozen = freezeEndedSets(ended)

@@ -99,6 +99,23 @@ describe('a holder', () => {
   })
 })
 
+describe('what is written down of ids', () => {
+  it('that were bound and unbound together is written once', () => {
+    const running = space(3, true)
+    done(running, { kind: 'register', leaseId: kvm, names: 'all', priority: 'CPU' })
+    done(running, { kind: 'free_all', setId })
+    const written = running.state.table.pages.flatMap((page) => [...(page?.holds.values() ?? [])].flat())
+    expect(written).toHaveLength(3)
+    expect(new Set(written).size).toBe(1)
+  })
+})
+
+describe('a binding', () => {
+  it('by the unnamed device alone needs no list of devices', () => {
+    expect(entries(space(3, true).state)).toMatchObject({ devices: 0 })
+  })
+})
+
 /** The same state, with a table that may not be looked at. */
 function blindfolded(state: State): State {
   const look = () => {

@@ -45,6 +45,13 @@ describe('a list of ids', () => {
     expect(nextOf(table, 5)).toBe(0)
   })
 
+  it('touches no page but those of its ids', () => {
+    const table = createIdTable(CAPACITY)
+    const list = listOf(table, [5000, 9000, 5001])
+    remove(table, remove(table, list, 5000), 5001)
+    expect(table.pages.map((page) => page !== undefined)).toEqual([false, true, true])
+  })
+
   it('is an array with push and splice, forwards, backwards and in its frozen views', () => {
     const change = fc.record({ to: fc.nat(2), id: fc.integer({ min: 1, max: 40 }), freeze: fc.boolean() })
     fc.assert(

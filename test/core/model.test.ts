@@ -10,6 +10,7 @@ import { allIds, contradicts, createModel, type Model } from './model.ts'
 import { happenings, inOrderOfIds, showAnswer } from './model-happenings.ts'
 import { ask } from './model-sets.ts'
 import { observeCore, observeModel, type Probe } from './model-view.ts'
+import { partOf } from './part-of-runs.ts'
 import { type Action, commandOf, configs, type Step, stories, TOKENS } from './story.ts'
 import { EVERYTHING, HOLDERS, TWO_HOLDERS } from './story-weights.ts'
 
@@ -30,7 +31,7 @@ describe('the core and a naive model of the contract', () => {
       const story = stories(capacities, 5, 80, EVERYTHING)
       fc.assert(
         fc.property(configs(capacities), story, (config, drawn) => tell(config, drawn, everything)),
-        { numRuns: 40 },
+        { numRuns: partOf(40) },
       )
     },
     PATIENCE_MS,
@@ -43,7 +44,7 @@ describe('the core and a naive model of the contract', () => {
       const story = stories(capacities, 3, 100, HOLDERS, TWO_HOLDERS)
       fc.assert(
         fc.property(configs(capacities), story, (config, drawn) => tell(config, drawn, everything)),
-        { numRuns: 60 },
+        { numRuns: partOf(60) },
       )
     },
     PATIENCE_MS,
@@ -56,7 +57,7 @@ describe('the core and a naive model of the contract', () => {
       const story = stories(capacities, 2_000, 20, EVERYTHING)
       fc.assert(
         fc.property(configs(capacities), story, (config, drawn) => tell(config, drawn, samples)),
-        { numRuns: 10 },
+        { numRuns: partOf(10) },
       )
     },
     PATIENCE_MS,
