@@ -4,7 +4,7 @@ import { refuseField } from './refused.ts'
 /** Pages of lists: how many items, and a page_token that leads on in the same list and in no other. */
 
 /** The default and the most: a page is made in one turn of the event loop, in which nobody else is served. */
-const PAGE_SIZE = 1000
+const PAGE_SIZE = 500
 /** Below the 4 MiB that clients accept by default, whatever the framing takes. */
 const MAX_PAGE_BYTES = 3 * 1024 * 1024
 

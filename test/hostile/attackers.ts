@@ -99,6 +99,11 @@ const gzipHeaders = headerBlock([...grpcHeaders(GET_STATUS), ['grpc-encoding', '
 const NO_WINDOW = Buffer.concat([PREFACE, settings([[SETTING.INITIAL_WINDOW_SIZE, 0]])])
 const PING = frame(TYPE.PING, 0, 0, Buffer.alloc(8))
 
+/** Takes a core as busy attackers do, and leaves the daemon alone. */
+export const NEIGHBOUR = busy('a neighbour that computes', () => async () => {
+  for (const endMs = performance.now() + 1; performance.now() < endMs; );
+})
+
 export const ATTACKERS: readonly Attacker[] = [
   // What the machine does by itself.
   standing('nobody', 0, () => undefined),

@@ -1,12 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ATTACKERS, type Attacker } from './attackers.ts'
+import { ATTACKERS, type Attacker, NEIGHBOUR } from './attackers.ts'
 import { summarise } from './others.ts'
 import { startTarget } from './target.ts'
 import { createWorld, type World } from './world.ts'
 
-/** What others notice of an attack: their p99 with it, against the p99 without it just before, in rounds that alternate. */
+/**
+ * What others notice of an attack: their p99 with it, against the p99 without it just before, in rounds that alternate.
+ * Without it a neighbour takes the core that an attacker takes: on a machine of two cores daemon, prober and a third
+ * process get in each other's way whatever the third one does, which is no matter of the daemon.
+ */
 
 export interface MeasureOptions {
   readonly seed: number
@@ -21,7 +25,9 @@ const MAX_RATIO = 2
 
 /** Prints a line for each attack; true when all kept the rule. */
 export async function measure({ seed, rounds, windowMs, only }: MeasureOptions): Promise<boolean> {
-  console.log(`seed ${seed}, ${rounds} rounds, windows of ${windowMs} ms; p99 of others in ms, idle and under attack`)
+  console.log(
+    `seed ${seed}, ${rounds} rounds, windows of ${windowMs} ms; p99 of others in ms, with a busy neighbour and under attack`,
+  )
   let isKept = true
   for (const attacker of ATTACKERS.filter(({ name }) => name.includes(only))) {
     const measured = await measureOne(attacker, { seed, rounds, windowMs, only })
@@ -44,14 +50,18 @@ async function measureOne(attacker: Attacker, { seed, rounds, windowMs }: Measur
   const target = await startTarget()
   const world = await createWorld(target, 'vm')
   await fill(target, world)
-  // A set of its own, which nobody is hostile to.
-  const own = await createWorld(target, 'prober')
-  const prober = fork(new URL('prober.js', import.meta.url), [target.address, own.setHandle])
+  // A set of its own, which nobody is hostile to, with ids that nobody can take away.
+  const quota = { token: 'prober', quota: 4 }
+  const { set } = await target.wire.call('ioasid.v1.SetService', 'CreateSet', quota)
+  const { set_handle: handle } = set as { readonly set_handle: string }
+  const prober = fork(new URL('prober.js', import.meta.url), [target.address, handle])
   const measured: { readonly idle: number; readonly attacked: number }[] = []
   try {
     await sleep(1000)
     for (let round = 0; round < rounds; round++) {
+      const neighbour = await NEIGHBOUR.start(target, world, seed)
       const idle = await p99(prober, windowMs)
+      await neighbour.stop()
       const attack = await attacker.start(target, world, seed + round)
       const attacked = await p99(prober, windowMs)
       await attack.stop()
@@ -80,6 +90,7 @@ async function p99(prober: ChildProcess, windowMs: number): Promise<number> {
 }
 
 async function ask(prober: ChildProcess): Promise<readonly number[]> {
+  if (!prober.connected) throw new Error('the prober has ended: a question of it was not answered')
   prober.send('report')
   const [took] = (await once(prober, 'message')) as [readonly number[]]
   return took
