@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Binding, Life, Moment } from '../index.ts'
 import { id, moment, uint64 } from './arguments.ts'
-import { type Output, printAll, printFacts, type View } from './output.ts'
+import { isData, type Output, printAll, printFacts, type View } from './output.ts'
 import { type Io, nothingFound, withClient } from './run.ts'
 
 /** Who had an id when, and how long that is known. */
@@ -66,8 +66,7 @@ export function addHistoryCommands(program: Command, io: Io): void {
 }
 
 async function print(output: Output, lives: AsyncIterable<Life>): Promise<void> {
-  const isJson = output.format === 'json' || output.format === 'jsonl'
-  if (isJson) await printAll(output, { columns: [], name: () => '' }, lives)
+  if (isData(output.format)) await printAll(output, { columns: [], name: () => '' }, lives)
   else await printAll(output, lineView, linesOf(lives, output.format === 'name'))
 }
 

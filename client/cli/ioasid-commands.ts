@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { FreedAll, FreeResult, IoasidInfo } from '../index.ts'
 import { eachId, id, spid, spidList, uint64, wholeNumber } from './arguments.ts'
 import { explainHolders } from './holders.ts'
-import { printAll, printOne, toJson, type View } from './output.ts'
+import { dataText, isData, printAll, printOne, type View } from './output.ts'
 import {
   handleOf,
   type Io,
@@ -23,6 +23,9 @@ const infoView: View<IoasidInfo> = {
     { head: 'REFERENCES', cell: (info) => info.references },
     { head: 'GENERATION', cell: (info) => info.generation },
     { head: 'SET', cell: (info) => info.setId },
+    { head: 'BIND_REVISION', cell: (info) => info.bindRevision, isWide: true },
+    { head: 'DATA_BYTES', cell: (info) => info.privateData?.length, isWide: true },
+    { head: 'DEVICES', cell: (info) => info.devices.map((device) => device || '-').join(','), isWide: true },
     { head: 'TOKEN', cell: (info) => info.token },
   ],
   name: (info) => String(info.ioasid),
@@ -73,8 +76,7 @@ function addAlloc(program: Command, io: Io): void {
         const setHandle = handleOf(io, command, options)
         const { count, min, max, spids } = options
         const allocated = await client.allocate({ setHandle, count, min, max, spids }, call)
-        const isJson = output.format === 'json' || output.format === 'jsonl'
-        if (isJson) output.write(`${toJson(allocated, output.format === 'json')}\n`)
+        if (isData(output.format)) output.write(dataText(output.format, allocated))
         else output.write(allocated.ioasids.map((ioasid) => `${ioasid}\n`).join(''))
       }),
     )
@@ -137,7 +139,7 @@ function addGet(program: Command, io: Io): void {
         const { output } = session
         const info = await find(session, io, command, ioasid, options)
         printOne(output, infoView, info)
-        if (output.format === 'table') output.write(explainHolders(info, io.nowMs()))
+        if (output.format === 'table' || output.format === 'wide') output.write(explainHolders(info, io.nowMs()))
       }),
     )
 }

@@ -1,11 +1,30 @@
-/** How results are printed: the same rows as a table, as JSON, or as names alone. */
+import { createRequire } from 'node:module'
 
-export const FORMATS = ['table', 'json', 'jsonl', 'name'] as const
+/** How results are printed: the same rows as a table, as data for programs, or as names alone. */
+
+export const FORMATS = ['table', 'wide', 'json', 'jsonl', 'yaml', 'name'] as const
 export type Format = (typeof FORMATS)[number]
+
+/** For programs; the others are for people. */
+export type DataFormat = 'json' | 'jsonl' | 'yaml'
+
+export function isData(format: Format): format is DataFormat {
+  return format === 'json' || format === 'jsonl' || format === 'yaml'
+}
+
+/** A value in a format for programs, with its line's end. */
+export function dataText(format: DataFormat, value: unknown): string {
+  if (format !== 'yaml') return `${toJson(value, format === 'json')}\n`
+  // Only who asks for it waits until it is loaded.
+  const { stringify }: typeof import('yaml') = createRequire(import.meta.url)('yaml')
+  return stringify(JSON.parse(toJson(value)), { lineWidth: 0 })
+}
 
 export interface Column<Row> {
   readonly head: string
   readonly cell: (row: Row) => string | number | bigint | undefined
+  /** Shown only where there is to be more of everything. */
+  readonly isWide?: true
 }
 
 /** What one kind of result looks like. */
@@ -21,14 +40,18 @@ export interface Output {
   readonly write: (text: string) => void
 }
 
-/** One result: with json an object. */
+/** One result: for programs an object. */
 export function printOne<Row>({ format, headers, write }: Output, view: View<Row>, row: Row): void {
-  if (format === 'name') write(`${view.name(row)}\n`)
-  else if (format === 'table') write(table(view.columns, [row], headers))
-  else write(`${toJson(row, format === 'json')}\n`)
+  if (isData(format)) write(dataText(format, row))
+  else if (format === 'name') write(`${view.name(row)}\n`)
+  else write(table(columnsOf(view, format), [row], headers))
 }
 
-/** A list of results: with json an array. Only a table and an array wait for the last one. */
+function columnsOf<Row>({ columns }: View<Row>, format: Format): readonly Column<Row>[] {
+  return columns.filter(({ isWide }) => !isWide || format === 'wide')
+}
+
+/** A list of results: for programs an array, or with jsonl one a line. Only lines and names do not wait for the last one. */
 export async function printAll<Row>(output: Output, view: View<Row>, rows: AsyncIterable<Row>): Promise<void> {
   const { format, headers, write } = output
   const kept: Row[] = []
@@ -36,8 +59,8 @@ export async function printAll<Row>(output: Output, view: View<Row>, rows: Async
     if (format === 'name' || format === 'jsonl') printOne(output, view, row)
     else kept.push(row)
   }
-  if (format === 'json') write(`${toJson(kept, true)}\n`)
-  if (format === 'table') write(table(view.columns, kept, headers))
+  if (format === 'json' || format === 'yaml') write(dataText(format, kept))
+  if (format === 'table' || format === 'wide') write(table(columnsOf(view, format), kept, headers))
 }
 
 /**
@@ -70,10 +93,10 @@ function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], heade
     .join('')
 }
 
-/** Names and their values, one per line; with json one object. */
+/** Names and their values, one per line; for programs one object. */
 export function printFacts({ format, write }: Output, name: string, facts: Readonly<Record<string, unknown>>): void {
-  if (format === 'name') write(`${name}\n`)
-  else if (format !== 'table') write(`${toJson(facts, format === 'json')}\n`)
+  if (isData(format)) write(dataText(format, facts))
+  else if (format === 'name') write(`${name}\n`)
   else {
     const lines = Object.entries(facts).map(([key, value]) => ({ key: spaced(key), value: String(value) }))
     const columns: Column<(typeof lines)[number]>[] = [
@@ -88,7 +111,7 @@ export function printFacts({ format, write }: Output, name: string, facts: Reado
 const spaced = (key: string): string => key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 /** Numbers of 64 bits as strings, bytes in hexadecimal, times as in ISO 8601; what is not there is left out. */
-export function toJson(value: unknown, pretty = false): string {
+function toJson(value: unknown, pretty = false): string {
   return JSON.stringify(value, toPlain, pretty ? 2 : undefined)
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { type CallOptions, type Client, type ConnectOptions, IoasidError, type SetRef } from '../index.ts'
-import { type Format, type Output, toJson } from './output.ts'
+import { dataText, type Format, isData, type Output } from './output.ts'
 
 /** The world, as the commands see it: a test gives them another one. */
 export interface Io {
@@ -142,9 +142,9 @@ export function report(io: Io, error: unknown, format: Format): number {
     return EXIT.refused
   }
   const { code, reason, message, metadata, violations, retryAfterMs } = error
-  if (format === 'json' || format === 'jsonl') {
+  if (isData(format)) {
     const object = { reason: reason ?? code, code, message, metadata, violations, retryAfterMs }
-    io.err(`${toJson({ error: object }, format === 'json')}\n`)
+    io.err(dataText(format, { error: object }))
   } else {
     io.err(`error: ${reason ?? code}: ${message}\n`)
     const facts = Object.entries(metadata).map(([key, value]) => `${key}=${value}`)

@@ -14,6 +14,8 @@ const setView: View<IoasidSet> = {
     { head: 'PENDING', cell: (set) => set.freePending },
     { head: 'BOUND', cell: (set) => set.bound },
     { head: 'STATE', cell: (set) => set.state },
+    { head: 'LEASE', cell: (set) => set.leaseId, isWide: true },
+    { head: 'CREATE_REVISION', cell: (set) => set.createRevision, isWide: true },
     { head: 'TOKEN', cell: (set) => set.token },
   ],
   name: nameOf,

@@ -9,7 +9,7 @@ import {
 } from '../index.ts'
 import { durationFrom } from './arguments.ts'
 import { eventLine } from './event-line.ts'
-import { toJson } from './output.ts'
+import { dataText, isData } from './output.ts'
 import { type Io, type Session, type Terminal, withClient } from './run.ts'
 import { type TopFacts, topPage } from './top-page.ts'
 
@@ -31,24 +31,11 @@ export function addTopCommand(program: Command, io: Io): void {
     .action(({ interval }: { readonly interval: number }, command: Command) =>
       withClient(io, command, async (session) => {
         const { output } = session
-        const isTable = output.format === 'table'
-        if (isTable && io.terminal !== undefined) return await live(io, session, io.terminal, interval)
-        const facts = {
-          ...(await look(session.client, session.call)),
-          changesPerSecond: undefined,
-          events: [],
-          stale: undefined,
-        }
-        if (isTable)
-          output.write(
-            topPage(facts, PLAIN)
-              .map((line) => `${line}\n`)
-              .join(''),
-          )
-        else
-          output.write(
-            `${toJson({ status: facts.status, sets: facts.sets, leases: facts.leases }, output.format === 'json')}\n`,
-          )
+        if (!isData(output.format) && io.terminal !== undefined) return await live(io, session, io.terminal, interval)
+        const seen = await look(session.client, session.call)
+        if (isData(output.format)) return output.write(dataText(output.format, seen))
+        const page = topPage({ ...seen, changesPerSecond: undefined, events: [], stale: undefined }, PLAIN)
+        output.write(page.map((line) => `${line}\n`).join(''))
       }),
     )
 }

@@ -3,6 +3,7 @@ import {
   type Cursor,
   type Interruption,
   IoasidError,
+  type IoasidNotification,
   NOTIFICATION_TYPES,
   type SubscribeOptions,
   type Subscription,
@@ -10,7 +11,7 @@ import {
 } from '../index.ts'
 import { duration, durationFrom, priority, repeated, typeList, uint64, wholeNumber } from './arguments.ts'
 import { eventLine } from './event-line.ts'
-import { toJson } from './output.ts'
+import { dataText, isData, type Output } from './output.ts'
 import { type Io, type Session, usage, withClient } from './run.ts'
 import { checkHoldFlags, type HoldFlags, type Holding, openHold } from './watch-hold.ts'
 
@@ -66,7 +67,7 @@ export function addWatchCommand(program: Command, io: Io): void {
       withClient(io, command, async (session) => {
         const { format } = session.output
         if (format === 'name' && !session.globals.quiet)
-          usage(command, '-o name: events have no names; table, json and jsonl are allowed.')
+          usage(command, '-o name: events have no names; table, json, jsonl and yaml are allowed.')
         checkHoldFlags(command, options)
         const names = filterOf(io, command, options)
         const holding = options.hold ? await openHold(io, session, options) : undefined
@@ -154,14 +155,13 @@ async function printEvents(
   count: number,
   onPrinted: (item: SubscriptionItem) => Promise<void>,
 ): Promise<void> {
-  const isTable = output.format === 'table' || output.format === 'name'
   for await (const item of subscription) {
     // A script that waits for this line misses nothing of what it does next.
     if (seen.state === 'waiting' && !globals.quiet) io.err(`watching after revision ${item.revision}\n`)
     seen.state = 'watching'
     const events = 'notifications' in item ? item.notifications : []
     const wanted = events.slice(0, count - seen.printed)
-    for (const event of wanted) output.write(`${isTable ? eventLine(event) : toJson(event)}\n`)
+    for (const event of wanted) output.write(eventText(output, event))
     seen.printed += wanted.length
     if (wanted.length === events.length) {
       seen.cursor = subscription.cursor
@@ -169,6 +169,12 @@ async function printEvents(
     }
     if (seen.printed >= count) return
   }
+}
+
+/** For programs an event a line, or a document each. */
+function eventText({ format }: Output, event: IoasidNotification): string {
+  if (!isData(format)) return `${eventLine(event)}\n`
+  return format === 'yaml' ? `---\n${dataText(format, event)}` : dataText('jsonl', event)
 }
 
 function tellInterruption(io: Io, { globals }: Session, seen: Seen, { why, cursor }: Interruption): void {

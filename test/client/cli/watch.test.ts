@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { grpcError } from '../grpc-error.ts'
 import { settle } from '../manual-clock.ts'
 import { events, header, heartbeat, snapshotEnd } from '../messages.ts'
@@ -108,6 +109,15 @@ describe('watch', () => {
       })
       expect(out().split('\n')).toHaveLength(2)
     }
+  })
+
+  it('prints a YAML document for each event', async () => {
+    const { code, stream, out } = await watch({}, '--all', '--count', '2', '-o', 'yaml')
+    stream(0).send(header(10))
+    stream(0).send(events(12, 10, [7, 8]))
+    expect(await code).toBe(0)
+    const documents = out().split('---\n').slice(1)
+    expect(documents.map((text) => parse(text))).toMatchObject([{ ioasid: 7 }, { ioasid: 8, revision: '12' }])
   })
 
   it('survives a restart of the daemon, and says so', async () => {
