@@ -127,7 +127,8 @@ function choose(owner: Owner): BatchItem {
     if (id !== undefined) from.delete(id)
     return id
   }
-  const choice = below(idle.size + bound.size > MOST_IDS ? 4 : 7)
+  // What it keeps is bounded, however long it runs: freed ids that it has acquired are among those of its quota.
+  const choice = acquired.size > MOST_IDS ? 3 : below(idle.size + bound.size > MOST_IDS ? 4 : 7)
   if (choice <= 1) {
     const ioasids = [take(idle), take(bound), take(bound)].filter((id) => id !== undefined)
     if (ioasids.length > 0) return { kind: 'free', ...common, ioasids }
