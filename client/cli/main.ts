@@ -45,6 +45,7 @@ const code = await main(process.argv.slice(2), {
   nowMs: Date.now,
   monotonicMs: () => performance.now(),
   terminal: process.stdout.isTTY ? terminalOf(process.stdout) : undefined,
+  progress: process.stderr.isTTY ? (text) => process.stderr.write(text) : undefined,
 })
 if (isOutputLost) process.exitCode = EXIT.refused
 else process.exitCode = hasReaderLeft && code === EXIT.interrupted ? EXIT.ok : code

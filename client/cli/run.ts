@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type CallOptions, type Client, type ConnectOptions, IoasidError, type SetRef } from '../index.ts'
 import { dataText, type Format, isData, type Output } from './output.ts'
+import { startProgress } from './progress.ts'
 
 /** The world, as the commands see it: a test gives them another one. */
 export interface Io {
@@ -18,6 +19,8 @@ export interface Io {
   readonly monotonicMs: () => number
   /** The terminal that `out` is; undefined: it is none. */
   readonly terminal: Terminal | undefined
+  /** Writes to the terminal that `err` is; undefined: it is none. */
+  readonly progress: ((text: string) => void) | undefined
 }
 
 export interface Terminal {
@@ -57,14 +60,26 @@ export interface Session {
   readonly globals: Globals
 }
 
-/** Runs a command with a client, which is closed however the command ends. */
-export async function withClient(io: Io, command: Command, work: (session: Session) => Promise<void>): Promise<void> {
+/** Runs a command with a client, which is closed however the command ends. isLive: it has a terminal's lines to itself. */
+export async function withClient(
+  io: Io,
+  command: Command,
+  work: (session: Session) => Promise<void>,
+  { isLive = false } = {},
+): Promise<void> {
   const globals = command.optsWithGlobals<Globals>()
   const fromEnv = io.env['IOASIDCTL_ENDPOINT'] || undefined
   const client = io.connect({ endpoint: globals.endpoint ?? fromEnv, deadlineMs: globals.deadline })
+  const endProgress = isLive ? () => {} : startProgress(io, command.name())
+  const write = (text: string) => {
+    endProgress()
+    io.out(text)
+  }
   try {
-    await work({ client, output: outputOf(io, globals), call: { signal: io.interrupted }, globals })
+    const output = { ...outputOf(io, globals), write }
+    await work({ client, output, call: { signal: io.interrupted }, globals })
   } finally {
+    endProgress()
     await client.close()
   }
 }

@@ -29,14 +29,19 @@ export function addTopCommand(program: Command, io: Io): void {
     .option('--interval <duration>', 'how often: 500ms, 2s', durationFrom(100), 2000)
     .addHelpText('after', '\nExamples:\n  ioasidctl top\n  ioasidctl top --interval 500ms\n  ioasidctl top | head -4')
     .action(({ interval }: { readonly interval: number }, command: Command) =>
-      withClient(io, command, async (session) => {
-        const { output } = session
-        if (!isData(output.format) && io.terminal !== undefined) return await live(io, session, io.terminal, interval)
-        const seen = await look(session.client, session.call)
-        if (isData(output.format)) return output.write(dataText(output.format, seen))
-        const page = topPage({ ...seen, changesPerSecond: undefined, events: [], stale: undefined }, PLAIN)
-        output.write(page.map((line) => `${line}\n`).join(''))
-      }),
+      withClient(
+        io,
+        command,
+        async (session) => {
+          const { output } = session
+          if (!isData(output.format) && io.terminal !== undefined) return await live(io, session, io.terminal, interval)
+          const seen = await look(session.client, session.call)
+          if (isData(output.format)) return output.write(dataText(output.format, seen))
+          const page = topPage({ ...seen, changesPerSecond: undefined, events: [], stale: undefined }, PLAIN)
+          output.write(page.map((line) => `${line}\n`).join(''))
+        },
+        { isLive: true },
+      ),
     )
 }
 

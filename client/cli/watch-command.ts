@@ -64,19 +64,24 @@ export function addWatchCommand(program: Command, io: Io): void {
     .option('--timeout <duration>', 'end after this time: 500ms, 5s, 1m', duration)
     .addHelpText('after', EXAMPLES)
     .action((options: WatchOptions, command: Command) =>
-      withClient(io, command, async (session) => {
-        const { format } = session.output
-        if (format === 'name' && !session.globals.quiet)
-          usage(command, '-o name: events have no names; table, json, jsonl and yaml are allowed.')
-        checkHoldFlags(command, options)
-        const names = filterOf(io, command, options)
-        const holding = options.hold ? await openHold(io, session, options) : undefined
-        try {
-          await watch(io, session, options, names, holding)
-        } finally {
-          await holding?.end()
-        }
-      }),
+      withClient(
+        io,
+        command,
+        async (session) => {
+          const { format } = session.output
+          if (format === 'name' && !session.globals.quiet)
+            usage(command, '-o name: events have no names; table, json, jsonl and yaml are allowed.')
+          checkHoldFlags(command, options)
+          const names = filterOf(io, command, options)
+          const holding = options.hold ? await openHold(io, session, options) : undefined
+          try {
+            await watch(io, session, options, names, holding)
+          } finally {
+            await holding?.end()
+          }
+        },
+        { isLive: true },
+      ),
     )
 }
 

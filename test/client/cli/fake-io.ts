@@ -15,10 +15,22 @@ interface World {
   readonly connectTo?: string
   /** Default: the output is a pipe. */
   readonly terminal?: Terminal
+  /** How far the clock goes on whenever it is looked at. Default: 10. */
+  readonly monotonicStepMs?: number
+  /** Default: errors go to a pipe. */
+  readonly progress?: (text: string) => void
 }
 
 /** ioasidctl in a world of its own: a daemon that answers as the test likes, output as text. */
-export function ioasidctl({ env = {}, answer, written = async () => {}, connectTo, terminal }: World = {}) {
+export function ioasidctl({
+  env = {},
+  answer,
+  written = async () => {},
+  connectTo,
+  terminal,
+  progress,
+  monotonicStepMs = 10,
+}: World = {}) {
   const fake = fakeTransport(answer)
   const manual = manualClock()
   const connected: ConnectOptions[] = []
@@ -45,10 +57,11 @@ export function ioasidctl({ env = {}, answer, written = async () => {}, connectT
       interrupted: interrupt.signal,
       nowMs: () => Date.parse('2026-01-02T03:04:05Z'),
       monotonicMs: () => {
-        monotonicMs += 10
+        monotonicMs += monotonicStepMs
         return monotonicMs
       },
       terminal,
+      progress,
     })
   return { ...fake, ...manual, run, connected, interrupt, out: () => out, err: () => err }
 }

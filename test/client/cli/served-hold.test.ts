@@ -26,6 +26,7 @@ it('ioasidctl watch --hold keeps an id until it has printed its teardown, and ge
       nowMs: () => 0,
       monotonicMs: () => 0,
       terminal: undefined,
+      progress: undefined,
     })
     return { code, user, out: () => out, err: () => err }
   }

@@ -25,6 +25,7 @@ it('ioasidctl tells who keeps a freed id from being free, until nobody does', as
       nowMs: () => 0,
       monotonicMs: () => 0,
       terminal: undefined,
+      progress: undefined,
     })
     // The daemon's sentences and its time are its own affair, and handles are chance.
     const told = printed.replace(/^(error: \w+):.*/gm, '$1').replace(/, 0s ago \(.*?\)/g, '')

@@ -26,6 +26,7 @@ describe('ioasidctl', () => {
         nowMs: Date.now,
         monotonicMs: () => performance.now(),
         terminal: undefined,
+        progress: undefined,
       })
       // The daemon's sentences are its own affair, and its space id is chance.
       const told = printed.replace(/ --space-id .*/, '').replace(/^(error: \w+):.*/gm, '$1')
