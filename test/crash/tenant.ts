@@ -128,9 +128,11 @@ function choose(owner: Owner): BatchItem {
     return id
   }
   // What it keeps is bounded, however long it runs: freed ids that it has acquired are among those of its quota.
-  const choice = acquired.size > MOST_IDS ? 3 : below(idle.size + bound.size > MOST_IDS ? 4 : 7)
-  if (choice <= 1) {
-    const ioasids = [take(idle), take(bound), take(bound)].filter((id) => id !== undefined)
+  const isFull = idle.size + bound.size > MOST_IDS
+  const choice = acquired.size > MOST_IDS ? 3 : below(isFull ? 4 : 7)
+  const isIdle = (choice === 2 && bound.size === 0) || (choice === 3 && acquired.size === 0)
+  if (choice <= 1 || (isFull && isIdle)) {
+    const ioasids = [take(idle), take(idle), take(bound), take(bound)].filter((id) => id !== undefined)
     if (ioasids.length > 0) return { kind: 'free', ...common, ioasids }
   }
   const ioasid = choice === 2 ? take(bound) : choice === 3 ? take(acquired) : choice === 4 ? take(idle) : undefined
