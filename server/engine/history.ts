@@ -1,6 +1,6 @@
 import type { EndedBy, Entry } from '../core/event.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
-import { asRevision, type Revision, type SetId } from '../core/ids.ts'
+import type { Revision, SetId } from '../core/ids.ts'
 import {
   bindingBefore,
   endedBinding,
@@ -12,7 +12,8 @@ import {
 } from '../core/look-back.ts'
 import { ioasidNotFound } from '../core/lookup.ts'
 import type { State } from '../core/state.ts'
-import { type Store, StoreError } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { createHistoryReader, createTurns, type HistoryReader } from './history-reader.ts'
 
 /**
  * Who had an id when: its lives, newest first, read backwards through the log along what stands in it (core/past.ts), as
@@ -72,6 +73,7 @@ export interface HistoryOptions {
 const MAX_BINDINGS = 1000
 
 export function createHistory({ read, ...options }: HistoryOptions): History {
+  const turns = createTurns(options.soon)
   return async (ioasid, from, maxLives) => {
     const present = await read((state) => ({
       ...presentOf(state, ioasid),
@@ -80,13 +82,19 @@ export function createHistory({ read, ...options }: HistoryOptions): History {
     if (isFailure(present)) return present
     if (present.failure !== undefined) return present.failure
 
-    const walk = createWalk(ioasid, createReader(options))
+    const reader = createHistoryReader(options, turns)
+    const walk = createWalk(ioasid, reader)
     const newest = await walk.newest(present)
     let life = from === undefined ? newest : await walk.lifeAt(newest, from)
     let unbind = from === undefined || from.unbind === 0 ? undefined : from.unbind
     let bindingsLeft = MAX_BINDINGS
     const lives: LifeView[] = []
-    while (life !== undefined && lives.length < maxLives && bindingsLeft > 0) {
+    while (
+      life !== undefined &&
+      lives.length < maxLives &&
+      bindingsLeft > 0 &&
+      (lives.length === 0 || !reader.isEnough)
+    ) {
       const { past, to, reclaim, open } = life
       // In the middle of a life, what goes on was told on the page before.
       const first = unbind === undefined ? open : []
@@ -124,7 +132,8 @@ interface Life {
   readonly unbind: number
 }
 
-function createWalk(ioasid: number, read: Reader) {
+function createWalk(ioasid: number, reader: HistoryReader) {
+  const { read } = reader
   const ended = async (reclaim: number): Promise<Life | undefined> => {
     const entry = await read(reclaim)
     const past = entry === undefined ? undefined : endedLife(entry, ioasid)
@@ -163,7 +172,7 @@ function createWalk(ioasid: number, read: Reader) {
     bindings: async (from: number, most: number) => {
       const bindings: BindingView[] = []
       let unbind = from
-      while (unbind > 0 && bindings.length < most) {
+      while (unbind > 0 && bindings.length < most && (bindings.length === 0 || !reader.isEnough)) {
         const entry = await read(unbind)
         const binding = entry === undefined ? undefined : endedBinding(entry, ioasid)
         if (entry === undefined || binding === undefined) return { bindings, next: 0 }
@@ -182,30 +191,4 @@ function momentOf({ revision, wallMs }: Entry): Moment {
 
 function beginOf({ bindRevision, boundWallMs }: PastBinding): Moment {
   return { revision: bindRevision, wallMs: boundWallMs }
-}
-
-/** undefined: it is not kept any more, or is none. */
-type Reader = (revision: number) => Promise<Entry | undefined>
-
-/** Entries read before others have their turn: one of a large change is a megabyte. */
-const READS_PER_TURN = 16
-
-function createReader({ store, compactRevision, soon }: Omit<HistoryOptions, 'read'>): Reader {
-  let reads = 0
-  // An entry often ends two things, a binding and its life.
-  let last: Entry | undefined
-  return async (revision) => {
-    if (revision <= compactRevision()) return undefined
-    if (last?.revision === revision) return last
-    reads += 1
-    if (reads % READS_PER_TURN === 0) await new Promise<void>((resolve) => soon(resolve))
-    try {
-      ;[last] = await store.tail(asRevision(revision - 1), 1)
-      return last
-    } catch (cause) {
-      // Compacted a moment ago.
-      if (cause instanceof StoreError && cause.problem === 'COMPACTED') return undefined
-      throw cause
-    }
-  }
 }

@@ -2,7 +2,7 @@ import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2
 import { Duplex } from 'node:stream'
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js'
 import { type Failure, fail } from '../core/failure.ts'
-import { addressOf, type Connections } from './connections.ts'
+import { addressOf, type Connections, GIVEN_UP_WITHIN_MS } from './connections.ts'
 import { type Account, createInFlight } from './in-flight.ts'
 import type { Log } from './log.ts'
 import { createPageTurns, type PageTurns } from './page-turns.ts'
@@ -26,15 +26,14 @@ export interface AdmissionOptions {
   readonly log: Log
 }
 
-/** What a call costs, however short its message: Node's stream and what grpc-js has about it. */
-const CALL_BYTES = 4096
+/** What a call counts, however short its message: so that 10,000 subscriptions have room on one connection. */
+const CALL_BYTES = 3072
 const SHARE_OF_ONE = 1 / 4
 /**
  * Calls that one connection gives up within a second before they are answered. Node's own HTTP/2 needs 15 ms for a
  * thousand of them, in one turn; it ends the connection at that number, and then there comes the next one.
  */
 const MAX_GIVEN_UP = 500
-const GIVEN_UP_WITHIN_MS = 1000
 /** A test looks whether these are the methods whose answers have a next_page_token. */
 export const PAGED = /^\/ioasid\.v1\.\w+\/(List\w+|GetHistory)$/
 
@@ -64,15 +63,14 @@ export function createAdmission(options: AdmissionOptions): ServerInterceptor {
       account: inFlight.open((bytes) => cutOff({ bytes }, 'of all that peers do not finish or read it had the most')),
       pages: createPageTurns(nextPage),
       gaveUp: () => {
+        connections.gaveUp(address)
         givenUp += 1
         if (givenUp === 1) {
           after(GIVEN_UP_WITHIN_MS, () => {
             givenUp = 0
           })
         }
-        if (givenUp !== MAX_GIVEN_UP) return
-        connections.suspect(address)
-        cutOff({ calls: givenUp }, 'it gave up too many calls before they were answered')
+        if (givenUp === MAX_GIVEN_UP) cutOff({ calls: givenUp }, 'it gave up too many calls before they were answered')
       },
     }
   }
@@ -113,7 +111,8 @@ function admit(admitted: Admitted): ServerInterceptingCall {
   stream.once('close', () => {
     account.give(counted)
     leavePages()
-    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR && !stream.headersSent) gaveUp()
+    // With whichever code: none is sent of a call that we have not answered.
+    if (!isRefused && !stream.headersSent) gaveUp()
   })
   const take = (bytes: number | undefined) => {
     if (bytes === undefined) return refuse(MORE_THAN_ONE)
@@ -122,9 +121,11 @@ function admit(admitted: Admitted): ServerInterceptingCall {
   }
   const refuse = (failure: Failure) => {
     isRefused = true
+    const isTrailersOnly = !stream.headersSent
     // grpc-js takes nothing more of it after that, and the peer has no use for its end of the stream.
     call.sendStatus(toStatus(failure))
-    stream.close(constants.NGHTTP2_NO_ERROR)
+    // Where headers were sent before, the status is still to come.
+    if (isTrailersOnly) stream.close(constants.NGHTTP2_NO_ERROR)
   }
   take(CALL_BYTES)
   if (isRefused) return new ServerInterceptingCall(call, { start: () => undefined })

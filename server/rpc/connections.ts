@@ -7,8 +7,8 @@ export interface Connections {
   readonly count: number
   /** Serves a new connection: at once, or later where its address is suspect. Beyond the limit it is closed instead. */
   admit(socket: Socket, serve: () => void): void
-  /** A connection from there was cut off for what it did: whoever comes from there next waits a second. */
-  suspect(address: string): void
+  /** A call of a connection from there was given up. Of too many at a time, whoever comes from there next waits a second. */
+  gaveUp(address: string): void
 }
 
 /** The same for everybody on a Unix socket. */
@@ -19,11 +19,17 @@ export function addressOf({ remoteAddress = '' }: { readonly remoteAddress?: str
 /** How often an operator is told that connections are refused, at most. */
 const TELL_AGAIN_MS = 1000
 const SUSPECT_MS = 1000
+/** Within this time calls that are given up count together. */
+export const GIVEN_UP_WITHIN_MS = 1000
+/** From one address, over all its connections: a peer that comes back counts on. On a Unix socket everybody together. */
+const MAX_FROM_ADDRESS = 500
+const MAX_FROM_ALL = 5000
 
 export function createConnections(max: number, after: After, log: Log): Connections {
   let count = 0
   let refused = 0
   const suspects = new Map<string, Set<() => void>>()
+  const givenUp = new Map<string, number>()
 
   const refuse = (socket: Socket) => {
     socket.destroy()
@@ -34,6 +40,16 @@ export function createConnections(max: number, after: After, log: Log): Connecti
     after(TELL_AGAIN_MS, () => {
       if (refused > 1) log.warn({ max, connections: refused - 1 }, 'more connections were refused')
       refused = 0
+    })
+  }
+
+  const suspect = (address: string) => {
+    if (suspects.has(address)) return
+    const waiting = new Set<() => void>()
+    suspects.set(address, waiting)
+    after(SUSPECT_MS, () => {
+      suspects.delete(address)
+      for (const serve of waiting) serve()
     })
   }
 
@@ -52,14 +68,11 @@ export function createConnections(max: number, after: After, log: Log): Connecti
       })
       if (waiting === undefined) serve()
     },
-    suspect: (address) => {
-      if (suspects.has(address)) return
-      const waiting = new Set<() => void>()
-      suspects.set(address, waiting)
-      after(SUSPECT_MS, () => {
-        suspects.delete(address)
-        for (const serve of waiting) serve()
-      })
+    gaveUp: (address) => {
+      const calls = (givenUp.get(address) ?? 0) + 1
+      givenUp.set(address, calls)
+      if (calls === 1) after(GIVEN_UP_WITHIN_MS, () => givenUp.delete(address))
+      if (calls === (address === '' ? MAX_FROM_ALL : MAX_FROM_ADDRESS)) suspect(address)
     },
   }
 }

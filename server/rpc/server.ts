@@ -61,14 +61,21 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   for (const { definition, implementation } of options.services) server.addService(definition, implementation)
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const sockets = new Set<Socket>()
+  let isShuttingDown = false
+  let onNoneLeft: () => void = () => undefined
 
   const onConnection = (socket: Socket) => {
     socket.setKeepAlive(true, KEEPALIVE_MS)
     // One that has to wait may end before anybody listens to it.
     socket.on('error', () => undefined)
     connections.admit(socket, () => {
+      // It had to wait for its turn, which comes too late.
+      if (isShuttingDown) return void socket.destroy()
       sockets.add(socket)
-      socket.once('close', () => sockets.delete(socket))
+      socket.once('close', () => {
+        sockets.delete(socket)
+        if (sockets.size === 0) onNoneLeft()
+      })
       injector.injectConnection(socket)
     })
   }
@@ -81,12 +88,16 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     address: listening.address,
     stopAccepting: listening.close,
     shutdown: async (after, graceMs) => {
+      isShuttingDown = true
       const isDone = await new Promise<boolean>((resolve) => {
         const cancel = after(graceMs, () => resolve(false))
-        server.tryShutdown(() => {
+        onNoneLeft = () => {
           cancel()
           resolve(true)
-        })
+        }
+        // On Node 24 it calls back at once, with calls under way: whether they have ended is told by their connections.
+        server.tryShutdown(() => undefined)
+        if (sockets.size === 0) onNoneLeft()
       })
       if (isDone) return 0
       server.forceShutdown()

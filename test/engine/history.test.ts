@@ -169,6 +169,24 @@ describe('the history of an id', () => {
     expect(kept?.next).toBeUndefined()
   })
 
+  it('has fewer lives on a page where each is part of a large change, and leaves none out', async () => {
+    const capacity = 65_536
+    const { engine } = await run({ space: { capacity, policy: 'lowest' } })
+    const setId = await createSet(engine, 'vm')
+    // Every other id, each with a SPID that does not follow the one before: as many runs as ids.
+    const spids = Array.from({ length: 30_000 }, (_, index) => index * 2)
+    for (let life = 0; life < 9; life++) {
+      await engine.submit({ ...command.allocate(setId, spids.length, spids), max: capacity - 1 }, undefined)
+      await engine.submit({ kind: 'free_all', setId }, undefined)
+    }
+    const first = must(await engine.history(1, undefined, 1000))
+    expect(first.length).toBeGreaterThan(0)
+    expect(first.length).toBeLessThan(9)
+    expect((await historyOf(engine, 1)).map(({ bindings }) => bindings.length)).toEqual(
+      Array.from({ length: 9 }, () => 1),
+    )
+  })
+
   it('of an id that was never allocated is empty, and of one beyond the space there is none', async () => {
     const { engine } = await run()
     expect(await historyOf(engine, 7)).toEqual([])

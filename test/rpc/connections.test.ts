@@ -31,7 +31,10 @@ function started(max: number) {
   const pass = () => {
     for (const { callback } of timers.splice(0)) callback()
   }
-  return { connections, timers, lines, served, come, pass }
+  const giveUp = (address: string, calls: number) => {
+    for (let call = 0; call < calls; call++) connections.gaveUp(address)
+  }
+  return { connections, timers, lines, served, come, pass, giveUp }
 }
 
 const closed = (socket: Socket) => new Promise((resolve) => socket.once('close', resolve).destroy())
@@ -60,14 +63,14 @@ describe('connections', () => {
     expect(lines).toHaveLength(3)
   })
 
-  it('from where one was cut off are served a second later, in the order of coming, and then at once again', async () => {
-    const { connections, timers, served, come, pass } = started(10)
-    connections.suspect('')
-    connections.suspect('')
+  it('from where too many calls were given up are served a second later, in the order of coming, and then at once again', async () => {
+    const { timers, served, come, pass, giveUp } = started(10)
+    giveUp('', 4999)
     expect(timers.map(({ ms }) => ms)).toEqual([1000])
+    giveUp('', 100)
+    expect(timers.map(({ ms }) => ms)).toEqual([1000, 1000])
     const [first, second, third] = [come(), come(), come()]
     expect(served).toEqual([])
-    expect(connections.count).toBe(3)
     // One that leaves while it waits is not served any more.
     await closed(second)
     pass()
@@ -77,8 +80,18 @@ describe('connections', () => {
   })
 
   it('from elsewhere do not wait', () => {
-    const { connections, served, come } = started(10)
-    connections.suspect('192.0.2.1')
+    const { served, come, giveUp } = started(10)
+    giveUp('192.0.2.1', 500)
+    const first = come()
+    expect(served).toEqual([first])
+  })
+
+  it('from where calls are given up do not wait as long as it is few of them in a second', () => {
+    const { served, come, pass, giveUp } = started(10)
+    for (let second = 0; second < 5; second++) {
+      giveUp('', 4999)
+      pass()
+    }
     const first = come()
     expect(served).toEqual([first])
   })
