@@ -1,22 +1,32 @@
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
+import { grpcMessage } from '../hostile/frames.ts'
 import { startDaemon } from '../support/daemon.ts'
-import { connect } from '../support/wire.ts'
 
-it('what is under way at SIGTERM is answered, and everybody who comes later is told to come back', async () => {
+it('what is under way at SIGTERM comes to its end, though its reader takes a while', async () => {
   const daemon = await startDaemon()
-  const wire = connect(daemon.address)
-  const { set } = (await wire.call('ioasid.v1.SetService', 'CreateSet', { token: 'vm' })) as {
-    set: { set_handle: string }
-  }
-  const allocate = () => wire.call('ioasid.v1.IoasidService', 'Allocate', { set_handle: set.set_handle })
-  await allocate()
-  const calls = Array.from({ length: 300 }, allocate)
-  // The first of them is answered: all of them have arrived.
-  await calls[0]
+  const session = connect(`http://${daemon.address}`, { settings: { initialWindowSize: 0 } })
+  const call = session.request({
+    ':method': 'POST',
+    ':path': '/ioasid.v1.AdminService/GetStatus',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  })
+  call.end(grpcMessage(Buffer.alloc(0)))
+  let bytes = 0
+  call.on('data', (chunk) => {
+    bytes += chunk.length
+  })
+  const trailers = once(call, 'trailers')
+  // It is answered, and there is no room for the answer.
+  await once(call, 'response')
   const ended = daemon.stop()
-  const outcomes = await Promise.allSettled(calls)
-  const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []))
-  expect(refused).toEqual([])
+  await sleep(200)
+  session.settings({ initialWindowSize: 65_535 })
+  const [{ 'grpc-status': status }] = await trailers
+  expect({ status, isWhole: bytes > 5 }).toEqual({ status: '0', isWhole: true })
+  session.close()
   expect(await ended).toMatchObject({ code: 0 })
-  wire.close()
 })
