@@ -87,7 +87,7 @@ module.exports = {
       'cli-proves-the-sdk',
       'The CLI imports client/index.ts, which proves that the SDK is enough.',
       { path: '^client/cli/' },
-      allBut('^client/cli/', '^client/index\\.ts$', npm('commander')),
+      allBut('^client/cli/', '^client/index\\.ts$', npm('commander'), npm('yaml')),
     ),
     rule(
       'examples-stand-alone',

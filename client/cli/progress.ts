@@ -1,4 +1,9 @@
-import type { Io } from './run.ts'
+/** Where progress is shown, and the clock that it goes by. */
+export interface ProgressIo {
+  /** undefined: there is no terminal. */
+  readonly progress: ((text: string) => void) | undefined
+  readonly monotonicMs: () => number
+}
 
 const FROM_MS = 2000
 const BEAT_MS = 1000
@@ -7,10 +12,7 @@ const BEAT_MS = 1000
  * On a terminal, what takes longer than two seconds says that it goes on. Gives back how to end that, which takes the line
  * away; a second time it does nothing.
  */
-export function startProgress(
-  { progress, monotonicMs }: Pick<Io, 'progress' | 'monotonicMs'>,
-  what: string,
-): () => void {
+export function startProgress({ progress, monotonicMs }: ProgressIo, what: string): () => void {
   if (progress === undefined) return () => {}
   const startMs = monotonicMs()
   let isShown = false
