@@ -82,6 +82,7 @@ describe('the package', () => {
       '@grpc/proto-loader',
       // Of ioasidctl, which is the client, too.
       'commander',
+      'yaml',
     ])
     const installed = readdirSync(join(project, 'node_modules'))
     for (const name of Object.keys(packageJson.optionalDependencies)) expect(installed).not.toContain(name)
