@@ -9,7 +9,7 @@ import { startWitness } from '../support/witness.ts'
 const ROUNDS = Number(process.env['ROUNDS'] ?? 20)
 const ALLOCATIONS = 10_000
 /** Of them so many one for one RPC; the others in batches, as the SDK of a busy client sends them. */
-const SINGLE = 1_000
+const SINGLE = 500
 const WORKERS = 16
 const BATCH = 50
 
