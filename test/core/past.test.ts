@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Command } from '../../server/core/command.ts'
 import type { EndedBy, Entry } from '../../server/core/event.ts'
-import { asSetId } from '../../server/core/ids.ts'
+import { asIoasid, asLeaseId, asSetId, asSpid } from '../../server/core/ids.ts'
 import {
   bindingBefore,
   endedBinding,
@@ -113,5 +114,37 @@ describe('what stands in the log beside its events', () => {
     expect(running.log.at(-1)?.past?.at(-1)).toEqual([1, 50, 0, 1_700_000_000_000, 0])
     submit(running, { ...allocate, count: 60 })
     expect(running.log.at(-1)?.past).toEqual([[1, 50, 3]])
+  })
+
+  it('tells ids of one run apart, bindings of one life, and what the end of a lease has freed', () => {
+    const running = start({ capacity: 100, policy: 'lowest' })
+    const lease = asLeaseId(1)
+    const own = asSetId(2)
+    const ids = (...wanted: number[]) => wanted.map(asIoasid)
+    const of = (id: number) => ({ setId: SET, ioasid: asIoasid(id), device: '' })
+    const allocate = { kind: 'allocate', setId: SET, min: 1, max: 99, privateData: null } as const
+    const commands: readonly Command[] = [
+      { kind: 'grant_lease', terms: { name: '', ttlMs: 1000, onExpiry: 'RELEASE' } },
+      { kind: 'create_set', token: 'vm', quota: 0, leaseId: null },
+      { kind: 'create_set', token: '', quota: 0, leaseId: lease },
+      { ...allocate, count: 5, spids: [10, 11, 12, 13, 14].map(asSpid) },
+      { ...allocate, setId: own, count: 2, spids: [20, 21].map(asSpid) },
+      { kind: 'detach_spid', ...of(2) },
+      { kind: 'attach_spid', ...of(2), spid: asSpid(30) },
+      { kind: 'detach_spid', ...of(2) },
+      { kind: 'attach_spid', ...of(2), spid: asSpid(31) },
+      { kind: 'free', setId: SET, ioasids: ids(1, 3, 5), generation: null },
+      { kind: 'expire_lease', leaseId: lease },
+      { ...allocate, count: 6, spids: null },
+      { kind: 'free_all', setId: SET },
+    ]
+    for (const command of commands) {
+      running.nowMs += 1000
+      expect(submit(running, command)).not.toHaveProperty('reason')
+    }
+    told(running, new Map([[11, 'LEASE']]), 12)
+    const [life] = readBackwards(running.state, running.log, 2)
+    expect(life?.bindings.map(({ spid }) => spid)).toEqual([31, 30, 11])
+    expect(readBackwards(running.state, running.log, 6).map(({ endedBy }) => endedBy)).toEqual(['OWNER', 'LEASE'])
   })
 })
