@@ -1,7 +1,7 @@
 import type { EndedBy, Entry, SetName } from './event.ts'
 import { pageOf, slotOf } from './id-pages.ts'
 import { nameOf } from './lookup.ts'
-import { ENDED_BY } from './past.ts'
+import { ENDED_BY, lastUnbind } from './past.ts'
 import { AGED, BOUND, PLAIN, type Runs, type Stride, UNBOUND } from './runs.ts'
 import { findId, type State } from './state.ts'
 
@@ -14,7 +14,7 @@ export interface PastLife {
   readonly allocatedWallMs: number
   /** undefined: nobody has freed it. */
   readonly endedBy: EndedBy | undefined
-  /** The UNBIND of its last binding that has ended; 0: none has. */
+  /** The UNBIND of its last binding; 0: there was none, or it goes on. */
   readonly lastUnbind: number
 }
 
@@ -40,15 +40,13 @@ export function presentOf(state: State, id: number): Present {
   if (page === undefined || record === undefined || set === undefined) {
     return { life: undefined, binding: undefined, lastReclaim: page?.since[slotOf(id)] ?? 0 }
   }
-  const { generation, spid, bindRevision, boundWallMs: boundAt } = record
+  const { generation, spid, bindRevision, boundWallMs } = record
   const freed = page.pending.get(id)
-  const binding = bindRevision > 0 && freed === undefined ? { spid, bindRevision, boundWallMs: boundAt } : undefined
-  // What was freed while it had a SPID was unbound then.
-  const freedBound = bindRevision > 0 ? (freed?.revision ?? 0) : undefined
-  const lastUnbind = freedBound ?? page.bound[slotOf(id)] ?? 0
+  const ended = lastUnbind(state, id)
+  const binding = ended === undefined ? { spid, bindRevision, boundWallMs } : undefined
   const allocatedWallMs = page.allocatedAt[slotOf(id)] ?? 0
   return {
-    life: { set: nameOf(set), generation, allocatedWallMs, endedBy: freed?.by, lastUnbind },
+    life: { set: nameOf(set), generation, allocatedWallMs, endedBy: freed?.by, lastUnbind: ended ?? 0 },
     binding,
     lastReclaim: 0,
   }
@@ -59,8 +57,14 @@ export function endedLife(entry: Entry, id: number): PastLife | undefined {
   const found = find(entry, 'RECLAIM', AGED, 3, id)
   if (found === undefined) return undefined
   const { event, own, past } = found
-  const [lastUnbind = 0, allocatedWallMs = 0, by = 0] = past
-  return { set: event.set, generation: own[0] ?? 0, allocatedWallMs, endedBy: ENDED_BY[by] ?? 'OWNER', lastUnbind }
+  const [unbind = 0, allocatedWallMs = 0, by = 0] = past
+  return {
+    set: event.set,
+    generation: own[0] ?? 0,
+    allocatedWallMs,
+    endedBy: ENDED_BY[by] ?? 'OWNER',
+    lastUnbind: unbind,
+  }
 }
 
 /** The binding of an id that an entry's UNBIND ends. */

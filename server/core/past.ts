@@ -15,6 +15,7 @@ import type { State } from './state.ts'
  *   UNBIND    [first, count, boundWallMs]         (the BIND is named by the event itself)
  *   RECLAIM   [first, count, unbind, allocatedWallMs, endedBy]   the last UNBIND of the life, 0: none
  */
+
 /** How endedBy is written. */
 export const ENDED_BY: readonly EndedBy[] = ['OWNER', 'LEASE', 'OPERATOR']
 
@@ -46,7 +47,7 @@ function pastOfEvent(state: State, event: Event, by: EndedBy): Runs {
       break
     case 'BIND':
       forEachId(event.runs, BOUND, (id) => {
-        const unbind = lastUnbind(state, id)
+        const unbind = lastUnbind(state, id) ?? 0
         if (unbind > 0) extend(past, id, [unbind])
       })
       break
@@ -60,21 +61,22 @@ function pastOfEvent(state: State, event: Event, by: EndedBy): Runs {
         const page = pageOf(state.table, id)
         const freedBy = page?.pending.get(id)?.by ?? by
         const allocatedWallMs = page?.allocatedAt[slotOf(id)] ?? 0
-        extend(past, id, [lastUnbind(state, id), allocatedWallMs, ENDED_BY.indexOf(freedBy)])
+        // One that is bound until now is unbound by this very entry.
+        const unbind = lastUnbind(state, id) ?? state.revision + 1
+        extend(past, id, [unbind, allocatedWallMs, ENDED_BY.indexOf(freedBy)])
       })
       break
   }
   return past
 }
 
-/** The last UNBIND of the life that an id is in, one that the present entry brings included; 0: none. */
-function lastUnbind(state: State, id: number): number {
+/** The last UNBIND of the life that an id is in; 0: there was none; undefined: it is bound. */
+export function lastUnbind(state: State, id: number): number | undefined {
   const page = pageOf(state.table, id)
   const slot = slotOf(id)
   if (page === undefined || page.setId[slot] === 0) return 0
-  if (page.spid[slot] === NO_SPID) return page.bound[slot] ?? 0
-  // Freed while it had a SPID it was unbound then; else it is now.
-  return page.pending.get(id)?.revision ?? state.revision + 1
+  // Freed while it had a SPID, which it keeps, it was unbound then.
+  return page.spid[slot] === NO_SPID ? page.bound[slot] : page.pending.get(id)?.revision
 }
 
 function extend(runs: number[], id: number, attributes: readonly number[]): void {
