@@ -1,6 +1,7 @@
 import { type Entry, weigh } from '../core/event.ts'
 import { asRevision, type Revision } from '../core/ids.ts'
 import { type Store, StoreError } from '../store/store.ts'
+import type { Turnstile } from './turnstile.ts'
 
 /** Entries of the log, one at a time, for one page of a history. */
 export interface HistoryReader {
@@ -16,9 +17,16 @@ export interface HistoryReaderOptions {
 }
 
 const MAX_READ_BYTES = 8 << 20
+/** After so much, or one entry that is larger, others have their turn. */
+const TURN_BYTES = 32 << 10
 
-export function createHistoryReader({ store, compactRevision }: HistoryReaderOptions, turns: Turns): HistoryReader {
+/** `nextTurn`: of all readers together. */
+export function createHistoryReader(
+  { store, compactRevision }: HistoryReaderOptions,
+  nextTurn: Turnstile,
+): HistoryReader {
   let readBytes = 0
+  let turnBytes = 0
   // An entry often ends two things, a binding and its life.
   let last: Entry | undefined
   return {
@@ -28,7 +36,10 @@ export function createHistoryReader({ store, compactRevision }: HistoryReaderOpt
     read: async (revision) => {
       if (revision <= compactRevision()) return undefined
       if (last?.revision === revision) return last
-      await turns.pass()
+      if (turnBytes >= TURN_BYTES) {
+        await nextTurn()
+        turnBytes = 0
+      }
       try {
         ;[last] = await store.tail(asRevision(revision - 1), 1)
       } catch (cause) {
@@ -38,44 +49,8 @@ export function createHistoryReader({ store, compactRevision }: HistoryReaderOpt
       }
       const bytes = last === undefined ? 0 : weigh(last)
       readBytes += bytes
-      turns.spend(bytes)
+      turnBytes += bytes
       return last
-    },
-  }
-}
-
-/** What all readers of history together read in one turn of the event loop: others have their turn in between. */
-export interface Turns {
-  /** Resolves when there is something left of the present turn, in the order of asking. */
-  pass(): Promise<void>
-  spend(bytes: number): void
-}
-
-const TURN_BYTES = 32 << 10
-
-export function createTurns(soon: (callback: () => void) => void): Turns {
-  const waiting: (() => void)[] = []
-  let left = TURN_BYTES
-  let isNextComing = false
-  const next = () => {
-    if (isNextComing) return
-    isNextComing = true
-    soon(() => {
-      isNextComing = false
-      left = TURN_BYTES
-      waiting.shift()?.()
-      if (waiting.length > 0) next()
-    })
-  }
-  return {
-    pass: async () => {
-      if (left > 0 && waiting.length === 0) return
-      next()
-      await new Promise<void>((resolve) => waiting.push(resolve))
-    },
-    spend: (bytes) => {
-      left -= bytes
-      next()
     },
   }
 }

@@ -13,7 +13,8 @@ import {
 import { ioasidNotFound } from '../core/lookup.ts'
 import type { State } from '../core/state.ts'
 import type { Store } from '../store/store.ts'
-import { createHistoryReader, createTurns, type HistoryReader } from './history-reader.ts'
+import { createHistoryReader, type HistoryReader } from './history-reader.ts'
+import { createTurnstile } from './turnstile.ts'
 
 /**
  * Who had an id when: its lives, newest first, read backwards through the log along what stands in it (core/past.ts), as
@@ -72,8 +73,8 @@ export interface HistoryOptions {
 /** Of one page, all lives together: a life with more of them goes on on the next one. */
 const MAX_BINDINGS = 1000
 
-export function createHistory({ read, ...options }: HistoryOptions): History {
-  const turns = createTurns(options.soon)
+export function createHistory({ read, soon, ...options }: HistoryOptions): History {
+  const nextTurn = createTurnstile(soon, 1)
   return async (ioasid, from, maxLives) => {
     const present = await read((state) => ({
       ...presentOf(state, ioasid),
@@ -82,7 +83,7 @@ export function createHistory({ read, ...options }: HistoryOptions): History {
     if (isFailure(present)) return present
     if (present.failure !== undefined) return present.failure
 
-    const reader = createHistoryReader(options, turns)
+    const reader = createHistoryReader(options, nextTurn)
     const walk = createWalk(ioasid, reader)
     const newest = await walk.newest(present)
     let life = from === undefined ? newest : await walk.lifeAt(newest, from)

@@ -2,6 +2,7 @@ import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2
 import { Duplex } from 'node:stream'
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js'
 import { type Failure, fail } from '../core/failure.ts'
+import { createTurnstile } from '../engine/turnstile.ts'
 import { addressOf, type Connections, GIVEN_UP_WITHIN_MS } from './connections.ts'
 import { type Account, createInFlight } from './in-flight.ts'
 import type { Log } from './log.ts'
@@ -9,7 +10,6 @@ import { createPageTurns, type PageTurns } from './page-turns.ts'
 import { createRequestFrame, type RequestFrame } from './request-frame.ts'
 import { toStatus } from './status.ts'
 import type { After } from './stream.ts'
-import { createTurnstile } from './turnstile.ts'
 
 /**
  * What stands between a peer's bytes and the methods: bounds what a connection makes the daemon keep, how many pages of

@@ -14,6 +14,7 @@ import type { Revision } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Opened } from '../engine/subscribe.ts'
 import type { Told } from '../engine/subscription.ts'
+import { createTurnstile, type Turnstile } from '../engine/turnstile.ts'
 import { answered } from './change.ts'
 import { decodeAcknowledge, decodeSubscribe } from './decode-subscribe.ts'
 import type { Log } from './log.ts'
@@ -27,7 +28,6 @@ import {
 } from './notification-encoding.ts'
 import { internalStatus, toStatus } from './status.ts'
 import { type After, createStreamWriter } from './stream.ts'
-import { createTurnstile, type Turnstile } from './turnstile.ts'
 import { attempt, unary } from './unary.ts'
 
 /** NotificationService.Subscribe: contract section 4. */

@@ -1,4 +1,4 @@
-import type { Turnstile } from './turnstile.ts'
+import type { Turnstile } from '../engine/turnstile.ts'
 
 /**
  * Pages of lists are the only answers that are large and cost a caller nothing. One connection has so many at a time, from

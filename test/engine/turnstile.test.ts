@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createTurnstile } from '../../server/rpc/turnstile.ts'
+import { createTurnstile } from '../../server/engine/turnstile.ts'
 
 it('a turnstile lets so many through in one turn, in the order of asking', async () => {
   const turns: (() => void)[] = []
