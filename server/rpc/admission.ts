@@ -70,7 +70,9 @@ export function createAdmission(options: AdmissionOptions): ServerInterceptor {
             givenUp = 0
           })
         }
-        if (givenUp === MAX_GIVEN_UP) cutOff({ calls: givenUp }, 'it gave up too many calls before they were answered')
+        // Of a connection that was lost every call is over, and there is nothing to cut off.
+        if (givenUp !== MAX_GIVEN_UP || session.destroyed) return
+        cutOff({ calls: givenUp }, 'it gave up too many calls before they were answered')
       },
     }
   }
