@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import type { Client } from '../index.ts'
 import { duration, wholeNumber } from './arguments.ts'
 import { printFacts } from './output.ts'
 import { type Io, type Session, withClient } from './run.ts'
@@ -54,13 +53,13 @@ async function measure(io: Io, { client }: Session, setHandle: string, { duratio
     return answer
   }
   // Without the signal of the command: it would be listened to by all of them, and each call is over in no time.
-  const caller = async (asked: Client) => {
+  const caller = async () => {
     while (!isOver()) {
-      const { ioasids } = await timed(asked.allocate({ setHandle }))
-      await timed(asked.free({ setHandle, ioasids }))
+      const { ioasids } = await timed(client.allocate({ setHandle }))
+      await timed(client.free({ setHandle, ioasids }))
     }
   }
-  await Promise.all(Array.from({ length: callers }, () => caller(client)))
+  await Promise.all(Array.from({ length: callers }, caller))
   const elapsedMs = io.monotonicMs() - startMs
   tookMs.sort((a, b) => a - b)
   const at = (share: number) => round(tookMs[Math.min(tookMs.length - 1, Math.floor(tookMs.length * share))] ?? 0)

@@ -131,7 +131,7 @@ export const ATTACKERS: readonly Attacker[] = [
       peer.vanish()
     }
   }),
-  busy('lists of 10,000 ids', ({ address }, { setHandle: set_handle }) => {
+  busy('lists', ({ address }, { setHandle: set_handle }) => {
     const wire = connect(address)
     return async () =>
       void (await wire.call('ioasid.v1.IoasidService', 'ListIoasids', { set_handle, page_size: 10_000 }))
