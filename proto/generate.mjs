@@ -1,5 +1,6 @@
-// Derives from the .proto files what is not in git: the TypeScript types and the descriptor set for server reflection,
-// both in proto/gen. With `--copy` it also puts into dist/proto what proto/load.js reads at run time.
+// Derives from the .proto files what is not in git, in proto/gen: the TypeScript types, the definitions that proto/load.ts
+// loads, and the descriptor set for server reflection. With `--copy` it also puts the files themselves, for makers of stubs,
+// and the descriptor set into dist/proto.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -13,6 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -59,6 +61,17 @@ function writeRootTypes(dir) {
   writeFileSync(join(dir, 'root.ts'), `${imports.join('')}\nexport type Root = ${names.join(' & ')}\n`)
 }
 
+/** What the files parse to: a program that starts would spend more time on their comments than on all of its own work. */
+function writeDefinitions(dir) {
+  // As proto-loader parses them, and with the library that it reads the outcome by.
+  const protoLoader = createRequire(import.meta.url).resolve('@grpc/proto-loader')
+  const { Root } = createRequire(protoLoader)('protobufjs')
+  const root = new Root()
+  root.resolvePath = (_from, path) => (protos.includes(path) ? join(protoDir, path) : path)
+  root.loadSync(protos, { keepCase: true })
+  writeFileSync(join(dir, 'definitions.ts'), `export const DEFINITIONS = ${JSON.stringify(JSON.stringify(root))}\n`)
+}
+
 function generate() {
   const digest = inputDigest()
   const stamp = join(genDir, '.inputs')
@@ -71,6 +84,7 @@ function generate() {
     run('proto-loader-gen-types', [...typeOptions, ...shape, ...paths, ...protos])
     run('buf', ['build', protoDir, '--as-file-descriptor-set', '--output', join(scratch, descriptorSet)])
     writeRootTypes(scratch)
+    writeDefinitions(scratch)
     writeFileSync(join(scratch, '.inputs'), digest)
     rmSync(genDir, { recursive: true, force: true })
     renameSync(scratch, genDir)

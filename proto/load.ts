@@ -1,11 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
 import type { ServiceDefinition } from '@grpc/grpc-js'
-import { loadSync, type MessageTypeDefinition, type Options, type PackageDefinition } from '@grpc/proto-loader'
+import { fromJSON, type MessageTypeDefinition, type Options, type PackageDefinition } from '@grpc/proto-loader'
+import { DEFINITIONS } from './gen/definitions.ts'
 import type { Root } from './gen/root.ts'
-
-// The directory of this file, both in the source tree and in dist: `npm run build` copies the definitions beside load.js.
-const protoDir = fileURLToPath(new URL('.', import.meta.url))
 
 /**
  * How messages look in JavaScript: fields keep their proto names, 64-bit numbers and enum values are strings, absent
@@ -20,13 +17,8 @@ export const LOADER_OPTIONS = {
   oneofs: true,
 } as const satisfies Options
 
-/** All definitions below proto/, by full name. Read once, when this module is first imported. */
-export const packageDefinition: PackageDefinition = loadSync(
-  readdirSync(protoDir, { encoding: 'utf8', recursive: true })
-    .filter((path) => path.endsWith('.proto'))
-    .sort(),
-  { ...LOADER_OPTIONS, includeDirs: [protoDir] },
-)
+/** All definitions below proto/, by full name. */
+export const packageDefinition: PackageDefinition = fromJSON(JSON.parse(DEFINITIONS), LOADER_OPTIONS)
 
 type AnyService = { service: ServiceDefinition }
 type AnyMessage = MessageTypeDefinition<never, unknown>

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader'
 import { describe, expect, it } from 'vitest'
 import type { Notification__Output } from '../../proto/gen/ioasid/v1/Notification.ts'
 import {
@@ -43,6 +44,15 @@ describe('the definitions', () => {
       requestStream: false,
       responseStream: true,
     })
+  })
+
+  it('are what the files say', () => {
+    const directory = fileURLToPath(new URL('../../proto', import.meta.url))
+    const files = readdirSync(directory, { encoding: 'utf8', recursive: true }).filter((path) =>
+      path.endsWith('.proto'),
+    )
+    const parsed = loadSync(files.sort(), { ...LOADER_OPTIONS, includeDirs: [directory] })
+    expect(JSON.stringify(packageDefinition)).toBe(JSON.stringify(parsed))
   })
 
   it('are the same, imports included, in the descriptor set', () => {
