@@ -1,10 +1,13 @@
 import { InvalidArgumentError } from 'commander'
-import { NOTIFICATION_TYPES, type NotificationType, type Priority } from '../index.ts'
+import type { NotificationType, Priority } from '../index.ts'
+import { NOTIFICATION_TYPES } from '../types.ts'
 
 /** Reads the text of an argument, or says what is allowed: commander adds which argument it is. */
 
 export const MAX_UINT32 = 0xffff_ffff
 const MAX_SPID = MAX_UINT32 - 1
+/** Of one request. */
+export const MAX_IDS = 65_536
 const MAX_UINT64 = 0xffff_ffff_ffff_ffffn
 const WHOLE = /^(\d+|0[xX][0-9A-Fa-f]+)$/
 
@@ -26,9 +29,27 @@ export function uint64(text: string): bigint {
   throw new InvalidArgumentError(`A whole number from 0 to ${MAX_UINT64} is allowed.`)
 }
 
-/** One of many positional ids. */
-export function eachId(text: string, before: readonly number[] | undefined): readonly number[] {
-  return [...(before ?? []), id(text)]
+/** One of many positional ids, of which there may be tens of thousands: a copy for each would take seconds. */
+export function eachId(text: string, before: number[] | undefined): number[] {
+  const ids = before ?? []
+  ids.push(id(text))
+  return ids
+}
+
+const MAX_NAME_BYTES = 255
+/** Control characters, what separates lines, and what stands for broken UTF-8 or would become it. */
+const FORBIDDEN = /[\p{Cc}\p{Cs}\u2028\u2029\uFFFD]/u
+
+/** What users name: a set, a device, a lease. It may be empty. */
+export function name(text: string): string {
+  if (Buffer.byteLength(text) <= MAX_NAME_BYTES && !FORBIDDEN.test(text)) return text
+  throw new InvalidArgumentError(`At most ${MAX_NAME_BYTES} bytes of UTF-8 without control characters are allowed.`)
+}
+
+/** What is there where it is given: an empty text is more likely a shell's variable that is not set. */
+export function notEmpty(text: string): string {
+  if (text !== '') return text
+  throw new InvalidArgumentError('It is empty: leave it out, or give a text.')
 }
 
 /** An option that may be given more than once. */
@@ -36,23 +57,22 @@ export function repeated(text: string, before: readonly string[] | undefined): r
   return [...(before ?? []), text]
 }
 
+/** Such an option, each of whose texts is one that is not empty. */
+export function repeatedName(text: string, before: readonly string[] | undefined): readonly string[] {
+  return repeated(name(notEmpty(text)), before)
+}
+
 export function spidList(text: string): readonly number[] {
-  return text.split(',').map((part) => {
-    try {
-      return spid(part)
-    } catch (cause) {
-      throw cause instanceof InvalidArgumentError
-        ? new InvalidArgumentError(`Whole numbers from 0 to ${MAX_SPID} with commas between are allowed.`)
-        : cause
-    }
-  })
+  const spids = text.split(',').map((part) => (WHOLE.test(part) ? Number(part) : Number.NaN))
+  if (spids.every((value) => value <= MAX_SPID) && new Set(spids).size === spids.length) return spids
+  throw new InvalidArgumentError(`Different whole numbers from 0 to ${MAX_SPID} with commas between are allowed.`)
 }
 
 export function typeList(text: string): readonly NotificationType[] {
   return text.split(',').map((part) => {
     const found = NOTIFICATION_TYPES.find((type) => type === part.toUpperCase())
     if (found !== undefined) return found
-    throw new InvalidArgumentError(`Of ${NOTIFICATION_TYPES.join(', ')} some, with commas between, are allowed.`)
+    throw new InvalidArgumentError(`Some of ${NOTIFICATION_TYPES.join(', ')} are allowed, with commas between.`)
   })
 }
 
@@ -61,29 +81,29 @@ const PRIORITIES: readonly Priority[] = ['CPU', 'IOMMU', 'DEVICE']
 export function priority(text: string): Priority {
   const found = PRIORITIES.find((known) => known === text.toUpperCase())
   if (found !== undefined) return found
-  throw new InvalidArgumentError(`Of ${PRIORITIES.join(', ')} one is allowed.`)
+  throw new InvalidArgumentError(`One of ${PRIORITIES.join(', ')} is allowed.`)
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
-const MAX_DURATION_MS = 86_400_000
+const DAY_HOURS = 24
 
 /** In ms. */
 export const duration = durationFrom(1)
 
-export function durationFrom(minMs: number): (text: string) => number {
+export function durationFrom(minMs: number, maxHours = DAY_HOURS): (text: string) => number {
   return (text) => {
     const [, amount, unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
     const durationMs = Number(amount) * (UNITS_MS[unit] ?? Number.NaN)
-    if (durationMs >= minMs && durationMs <= MAX_DURATION_MS) return durationMs
-    throw new InvalidArgumentError(`A time from ${minMs}ms to 24h is allowed: 500ms, 5s, 2m, 1h.`)
+    if (durationMs >= minMs && durationMs <= maxHours * 3_600_000) return durationMs
+    throw new InvalidArgumentError(`A time from ${minMs}ms to ${maxHours}h is allowed: 500ms, 5s, 2m, 1h.`)
   }
 }
 
 const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/
 const DATE_AND_TIME = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/
-const DAY_MS = 86_400_000
+const DAY_MS = DAY_HOURS * 3_600_000
 
-/** A moment, in ms since 1970; a time of day is the last one that has been, on the clock of who asks. */
+/** A moment, in ms since 1970; a time of day is the last one that has been. Without a zone it is that of who asks. */
 export function moment(text: string): (nowMs: number) => number {
   const [, hours, minutes, seconds = '0'] = TIME_OF_DAY.exec(text) ?? []
   if (hours !== undefined && minutes !== undefined) {
@@ -94,7 +114,16 @@ export function moment(text: string): (nowMs: number) => number {
         : new Date(today - DAY_MS).setHours(Number(hours), Number(minutes), Number(seconds), 0)
     }
   }
-  const atMs = DATE_AND_TIME.test(text) ? Date.parse(text.replace(' ', 'T')) : Number.NaN
+  const day = text.slice(0, 10)
+  // A day alone would be one of UTC.
+  const timeOfDay = text.slice(10).replace(' ', 'T') || 'T00:00'
+  const atMs = DATE_AND_TIME.test(text) && isDay(day) ? Date.parse(day + timeOfDay) : Number.NaN
   if (!Number.isNaN(atMs)) return () => atMs
   throw new InvalidArgumentError('A time is allowed: 2026-11-22T14:05:00Z, or 14:05.')
+}
+
+/** Date.parse takes the 30th of February for the 2nd of March. */
+function isDay(day: string): boolean {
+  const atMs = Date.parse(day)
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(day)
 }

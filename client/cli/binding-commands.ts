@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { id, spid } from './arguments.ts'
+import { id, name, spid } from './arguments.ts'
 import { printOne, type View } from './output.ts'
 import { handleOf, type Io, type SetOptions, takesHandle, withClient } from './run.ts'
 
@@ -36,7 +36,7 @@ export function addBindingCommands(program: Command, io: Io): void {
     .description('Binds an id of a set to a SPID (guest PASID) for a device.')
     .argument('<ioasid>', 'the id', id)
     .requiredOption('--spid <spid>', 'the SPID', spid)
-    .option('--device <name>', 'the device that binds it (default: the unnamed one)', '')
+    .option('--device <name>', 'the device that binds it (default: the unnamed one)', name, '')
     .addHelpText(
       'after',
       '\nExamples:\n  ioasidctl attach 7 --spid 101\n  ioasidctl attach 7 --spid 101 --device 0000:3b:00.0',
@@ -53,7 +53,7 @@ export function addBindingCommands(program: Command, io: Io): void {
   takesHandle(program.command('detach'))
     .description("Ends a device's binding of an id.")
     .argument('<ioasid>', 'the id', id)
-    .option('--device <name>', 'the device that unbinds it (default: the unnamed one)', '')
+    .option('--device <name>', 'the device that unbinds it (default: the unnamed one)', name, '')
     .addHelpText('after', '\nExamples:\n  ioasidctl detach 7\n  ioasidctl detach 7 --device 0000:3b:00.0')
     .action((ioasid: number, options: SetOptions & { device: string }, command: Command) =>
       withClient(io, command, async ({ client, output, call }) => {

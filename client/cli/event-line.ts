@@ -1,4 +1,5 @@
-import { type IoasidNotification, NOTIFICATION_TYPES } from '../index.ts'
+import type { IoasidNotification } from '../index.ts'
+import { NOTIFICATION_TYPES } from '../types.ts'
 
 const TYPE_WIDTH = Math.max(...NOTIFICATION_TYPES.map((type) => type.length))
 

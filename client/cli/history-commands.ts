@@ -15,19 +15,25 @@ interface Line {
   readonly life: Life
 }
 
-const lineView: View<Line> = {
+const nameOf = ({ life: { token, setId } }: Line): string => token || `#${setId}`
+
+const lineView = (time: (moment: Moment) => string): View<Line> => ({
   columns: [
     { head: 'WHAT', cell: ({ what }) => what },
-    { head: 'FROM', cell: ({ from }) => from.time.toISOString() },
-    { head: 'TO', cell: ({ to }) => to?.time.toISOString() },
-    { head: 'REVISION', cell: ({ from }) => from.revision },
-    { head: 'SPID', cell: ({ spid }) => spid },
+    { head: 'FROM', cell: ({ from }) => time(from) },
+    { head: 'TO', cell: ({ to }) => to && time(to) },
+    { head: 'REVISION', cell: ({ from }) => from.revision, isWide: true },
+    { head: 'SPID', cell: ({ spid }) => spid, isNumber: true },
     { head: 'ENDED_BY', cell: ({ what, life }) => (what === 'life' ? life.endedBy : undefined) },
-    { head: 'SET', cell: ({ life }) => life.setId },
-    { head: 'TOKEN', cell: ({ life }) => life.token },
+    { head: 'SET', cell: ({ life }) => life.setId, isWide: true },
+    { head: 'TOKEN', cell: nameOf },
   ],
-  name: ({ life }) => life.token || String(life.setId),
-}
+  name: nameOf,
+})
+
+const exact = ({ time }: Moment): string => time.toISOString()
+/** Two of them to the millisecond leave no room on a line of 80. */
+const toTheSecond = (moment: Moment): string => exact(moment).replace(/\.\d+/, '')
 
 export function addHistoryCommands(program: Command, io: Io): void {
   program
@@ -66,8 +72,9 @@ export function addHistoryCommands(program: Command, io: Io): void {
 }
 
 async function print(output: Output, lives: AsyncIterable<Life>): Promise<void> {
-  if (isData(output.format)) await printAll(output, { columns: [], name: () => '' }, lives)
-  else await printAll(output, lineView, linesOf(lives, output.format === 'name'))
+  const { format } = output
+  if (isData(format)) return await printAll(output, { columns: [], name: () => '' }, lives)
+  await printAll(output, lineView(format === 'wide' ? exact : toTheSecond), linesOf(lives, format === 'name'))
 }
 
 async function* linesOf(lives: AsyncIterable<Life>, onlyLives: boolean): AsyncGenerator<Line> {
@@ -81,8 +88,10 @@ async function* each(lives: readonly Life[]): AsyncGenerator<Life> {
   yield* lives
 }
 
+/** A whole second is all of it: as the table shows it, that is when what has begun within it has begun. */
 function isAt({ from, to }: Life | Binding, atMs: number): boolean {
-  return from.time.getTime() <= atMs && (to === undefined || atMs < to.time.getTime())
+  const untilMs = atMs % 1000 === 0 ? atMs + 999 : atMs
+  return from.time.getTime() <= untilMs && (to === undefined || atMs < to.time.getTime())
 }
 
 function only(life: Life, atMs: number): Life {

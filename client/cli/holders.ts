@@ -1,6 +1,6 @@
 import type { Holder, IoasidInfo } from '../index.ts'
 
-/** Who holds an id, a line for each, for people: of one that is freed it is why it is not free yet. */
+/** Who holds an id, two lines for each, for people: of one that is freed it is why it is not free yet. */
 export function explainHolders({ state, references, holders }: IoasidInfo, nowMs: number): string {
   if (references === 0) return ''
   const isPending = state === 'FREE_PENDING'
@@ -17,7 +17,7 @@ function describe(holder: Holder, isPending: boolean, nowMs: number): string {
   const { leaseId, name, count, sinceRevision, sinceTime } = holder
   const who = name === '' ? `lease ${leaseId}` : `lease ${leaseId} (${name})`
   const since = `since revision ${sinceRevision}, ${ago(nowMs - sinceTime.getTime())} (${sinceTime.toISOString()})`
-  return `${who}: ${plural(count, 'reference')} ${since}${awaited(holder, isPending)}`
+  return `${who}: ${plural(count, 'reference')}${awaited(holder, isPending)}\n    ${since}`
 }
 
 function awaited({ count, awaitingRevision }: Holder, isPending: boolean): string {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { FreedAll, FreeResult, IoasidInfo } from '../index.ts'
-import { eachId, id, spid, spidList, uint64, wholeNumber } from './arguments.ts'
+import { eachId, id, MAX_IDS, spid, spidList, uint64, wholeNumber } from './arguments.ts'
 import { explainHolders } from './holders.ts'
 import { dataText, isData, printAll, printOne, type View } from './output.ts'
 import {
@@ -18,13 +18,13 @@ import {
 const infoView: View<IoasidInfo> = {
   columns: [
     { head: 'IOASID', cell: (info) => info.ioasid },
-    { head: 'SPID', cell: (info) => info.spid },
+    { head: 'SPID', cell: (info) => info.spid, isNumber: true },
     { head: 'STATE', cell: (info) => info.state },
     { head: 'REFERENCES', cell: (info) => info.references },
     { head: 'GENERATION', cell: (info) => info.generation },
     { head: 'SET', cell: (info) => info.setId },
-    { head: 'BIND_REVISION', cell: (info) => info.bindRevision, isWide: true },
-    { head: 'DATA_BYTES', cell: (info) => info.privateData?.length, isWide: true },
+    { head: 'BIND_REVISION', cell: (info) => info.bindRevision, isNumber: true, isWide: true },
+    { head: 'DATA_BYTES', cell: (info) => info.privateData?.length, isNumber: true, isWide: true },
     { head: 'DEVICES', cell: (info) => info.devices.map((device) => device || '-').join(','), isWide: true },
     { head: 'TOKEN', cell: (info) => info.token },
   ],
@@ -66,7 +66,7 @@ interface AllocOptions extends SetOptions {
 function addAlloc(program: Command, io: Io): void {
   takesHandle(program.command('alloc'))
     .description('Allocates ids for a set, all or none, and prints them, one per line.')
-    .option('--count <n>', 'how many (default: as many as --spids, or 1)', wholeNumber(1, 65_536))
+    .option('--count <n>', 'how many (default: as many as --spids, or 1)', wholeNumber(1, MAX_IDS))
     .option('--min <ioasid>', 'the lowest wanted', id)
     .option('--max <ioasid>', 'the highest wanted', id)
     .option('--spids <list>', 'SPIDs to attach to them, in this order', spidList)
@@ -75,6 +75,9 @@ function addAlloc(program: Command, io: Io): void {
       withClient(io, command, async ({ client, output, call }) => {
         const setHandle = handleOf(io, command, options)
         const { count, min, max, spids } = options
+        if (min !== undefined && max !== undefined && min > max) usage(command, `--min ${min} is above --max ${max}.`)
+        if (count !== undefined && spids !== undefined && count !== spids.length)
+          usage(command, `--count ${count} is not how many --spids there are, ${spids.length}: leave it out.`)
         const allocated = await client.allocate({ setHandle, count, min, max, spids }, call)
         if (isData(output.format)) output.write(dataText(output.format, allocated))
         else output.write(allocated.ioasids.map((ioasid) => `${ioasid}\n`).join(''))
@@ -99,12 +102,22 @@ function addFree(program: Command, io: Io): void {
         const setHandle = handleOf(io, command, options)
         const { all, generation } = options
         if ((all === true) === (ioasids?.length ?? 0) > 0) usage(command, 'which ids? Name some, or give --all.')
+        checkIds(command, ioasids ?? [])
         if (all && generation !== undefined) usage(command, '--generation is for ids that are named, not for --all.')
         await (ioasids === undefined || all
           ? freeAll(session, setHandle)
           : free(session, { setHandle, ioasids, generation }))
       }),
     )
+}
+
+function checkIds(command: Command, ioasids: readonly number[]): void {
+  if (ioasids.length > MAX_IDS) usage(command, `${ioasids.length} ids are named; at most ${MAX_IDS} are allowed.`)
+  const seen = new Set<number>()
+  for (const ioasid of ioasids) {
+    if (seen.has(ioasid)) usage(command, `id ${ioasid} is named twice; different ids are allowed.`)
+    seen.add(ioasid)
+  }
 }
 
 async function freeAll({ client, output, call }: Session, setHandle: string): Promise<void> {

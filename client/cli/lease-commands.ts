@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { Changed, Hold, LeaseInfo } from '../index.ts'
-import { duration, uint64 } from './arguments.ts'
+import { durationFrom, name as nameText, uint64 } from './arguments.ts'
 import { type LeaseOptions, leaseOf, takesLease } from './lease-options.ts'
 import { printAll, printOne, type View } from './output.ts'
 import { type Io, usage, withClient } from './run.ts'
@@ -8,16 +8,16 @@ import { type Io, usage, withClient } from './run.ts'
 const leaseView: View<LeaseInfo> = {
   columns: [
     { head: 'ID', cell: (lease) => lease.leaseId },
-    { head: 'NAME', cell: (lease) => lease.name },
     { head: 'STATE', cell: (lease) => lease.state },
-    { head: 'TTL_MS', cell: (lease) => lease.ttlMs },
+    { head: 'TTL_MS', cell: (lease) => lease.ttlMs, isWide: true },
     { head: 'REMAINING_MS', cell: (lease) => lease.remainingMs },
     { head: 'ON_EXPIRY', cell: (lease) => lease.onExpiry },
     { head: 'REFERENCES', cell: (lease) => lease.references },
     { head: 'SETS', cell: (lease) => lease.sets },
     { head: 'PRIORITY', cell: ({ hold }) => hold?.priority },
-    { head: 'ACKNOWLEDGED', cell: ({ hold }) => hold?.acknowledgedRevision },
-    { head: 'HOLDS', cell: ({ hold }) => hold && holdsOf(hold) },
+    { head: 'ACKNOWLEDGED', cell: ({ hold }) => hold?.acknowledgedRevision, isNumber: true, isWide: true },
+    { head: 'HOLDS', cell: ({ hold }) => hold && holdsOf(hold), isWide: true },
+    { head: 'NAME', cell: (lease) => lease.name },
   ],
   name: (lease) => String(lease.leaseId),
 }
@@ -36,10 +36,10 @@ function holdsOf({ all, tokens, setIds }: Hold): string {
 const grantedView: View<LeaseInfo> = {
   columns: [
     { head: 'ID', cell: (lease) => lease.leaseId },
-    { head: 'NAME', cell: (lease) => lease.name },
     { head: 'TTL_MS', cell: (lease) => lease.ttlMs },
     { head: 'ON_EXPIRY', cell: (lease) => lease.onExpiry },
     { head: 'HANDLE', cell: (lease) => lease.leaseHandle },
+    { head: 'NAME', cell: (lease) => lease.name },
   ],
   name: (lease) => lease.leaseHandle,
 }
@@ -48,6 +48,9 @@ const revokedView: View<Changed> = {
   columns: [{ head: 'REVISION', cell: (changed) => changed.revision }],
   name: (changed) => String(changed.revision),
 }
+
+/** The daemon's own bounds are its operator's to set; this is the longest that it can be told to allow. */
+const ttl = durationFrom(1, 8760)
 
 export function addLeaseCommands(program: Command, io: Io): void {
   const lease = program.command('lease').description('Grants, renews, ends and shows leases.')
@@ -68,8 +71,8 @@ function addGrant(lease: Command, io: Io): void {
   lease
     .command('grant')
     .description('Makes a lease and prints its handle, which is the key to it. It counts from now.')
-    .argument('[name]', 'a name for people', '')
-    .requiredOption('--ttl <duration>', 'how long it lasts from a renewal: 500ms, 5s, 1m', duration)
+    .argument('[name]', 'a name for people', nameText, '')
+    .requiredOption('--ttl <duration>', 'how long it lasts from a renewal: 500ms, 5s, 1m', ttl)
     .addOption(
       new Option('--on-expiry <what>', 'what becomes of its references when it ends by time')
         .choices(['release', 'hold'])
@@ -79,9 +82,9 @@ function addGrant(lease: Command, io: Io): void {
       'after',
       '\nExamples:\n  ioasidctl lease grant kvm --ttl 30s\n  LEASE=$(ioasidctl lease grant --ttl 1m --on-expiry hold -q)',
     )
-    .action((name: string, { ttl, onExpiry }: GrantOptions, command: Command) =>
+    .action((name: string, { ttl: ttlMs, onExpiry }: GrantOptions, command: Command) =>
       withClient(io, command, async ({ client, output, call }) => {
-        const terms = { name, ttlMs: ttl, onExpiry: onExpiry === 'hold' ? 'HOLD' : 'RELEASE' } as const
+        const terms = { name, ttlMs, onExpiry: onExpiry === 'hold' ? 'HOLD' : 'RELEASE' } as const
         printOne(output, grantedView, (await client.grantLease(terms, call)).lease)
       }),
     )

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { notEmpty } from './arguments.ts'
 import { type Io, usage } from './run.ts'
 
 /** The option by which commands name a lease. */
@@ -11,6 +12,7 @@ export function takesLease(command: Command): Command {
   return command.option(
     '--lease <handle>',
     "the lease's handle, as `lease grant` printed it (default: $IOASIDCTL_LEASE_HANDLE)",
+    notEmpty,
   )
 }
 

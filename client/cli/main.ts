@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { connect } from '../index.ts'
 import { main } from './program.ts'
 import { EXIT } from './run.ts'
 import { terminalOf } from './terminal.ts'
@@ -40,7 +39,8 @@ const code = await main(process.argv.slice(2), {
     }),
   err: (text) => process.stderr.write(text),
   env: process.env,
-  connect,
+  // grpc-js and the protocol are loaded when a daemon is asked: help and wrong words do not wait for them.
+  connect: async (options) => (await import('../index.ts')).connect(options),
   interrupted: interrupted.signal,
   nowMs: Date.now,
   monotonicMs: () => performance.now(),

@@ -23,6 +23,8 @@ export function dataText(format: DataFormat, value: unknown): string {
 export interface Column<Row> {
   readonly head: string
   readonly cell: (row: Row) => string | number | bigint | undefined
+  /** It is on the right also where no row has one; where some row has, that is seen. */
+  readonly isNumber?: true
   /** Shown only where there is to be more of everything. */
   readonly isWide?: true
 }
@@ -72,9 +74,9 @@ export function tableLines<Row>(
   rows: readonly Row[],
   headers: boolean,
 ): readonly string[] {
-  const texts = columns.map(({ head, cell }) => {
+  const texts = columns.map(({ head, cell, isNumber: isDeclared }) => {
     const cells = rows.map(cell)
-    const isNumber = cells.some((value) => typeof value === 'number' || typeof value === 'bigint')
+    const isNumber = isDeclared || cells.some((value) => typeof value === 'number' || typeof value === 'bigint')
     const lines = cells.map((value) => (value === undefined || value === '' ? '-' : String(value)))
     if (headers) lines.unshift(head)
     const width = lines.reduce((widest, line) => Math.max(widest, line.length), 0)

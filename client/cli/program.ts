@@ -13,6 +13,7 @@ import { EXIT, type Globals, type Io, report } from './run.ts'
 import { addSetCommands } from './set-commands.ts'
 import { addStatusCommands } from './status-commands.ts'
 import { addTopCommand } from './top-command.ts'
+import { readVersion } from './version.ts'
 import { addWatchCommand } from './watch-command.ts'
 
 const AFTER_HELP = `
@@ -52,6 +53,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 function makeProgram(io: Io): Command {
   const program = new Command('ioasidctl')
     .description('Asks ioasidd, the daemon that owns the PASIDs (IOASIDs) of a host, and tells it what to do.')
+    .version(`ioasidctl ${readVersion()}`, '-V, --version', 'print the version')
     .option('--endpoint <address>', 'where the daemon listens: unix:///path, tcp://host:port; repeatable', repeated)
     .addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'))
     .option('--no-headers', 'tables without their first line')

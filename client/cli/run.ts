@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { type CallOptions, type Client, type ConnectOptions, IoasidError, type SetRef } from '../index.ts'
+import type { CallOptions, Client, ConnectOptions, IoasidError, SetRef } from '../index.ts'
+import { name, notEmpty } from './arguments.ts'
 import { dataText, type Format, isData, type Output } from './output.ts'
 import { startProgress } from './progress.ts'
 
@@ -10,7 +11,7 @@ export interface Io {
   readonly written: () => Promise<void>
   readonly err: (text: string) => void
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly connect: (options: ConnectOptions) => Client
+  readonly connect: (options: ConnectOptions) => Promise<Client>
   /** Aborted when the user has had enough. */
   readonly interrupted: AbortSignal
   /** The wall time in ms since 1970. */
@@ -68,8 +69,7 @@ export async function withClient(
   { isLive = false } = {},
 ): Promise<void> {
   const globals = command.optsWithGlobals<Globals>()
-  const fromEnv = io.env['IOASIDCTL_ENDPOINT'] || undefined
-  const client = io.connect({ endpoint: globals.endpoint ?? fromEnv, deadlineMs: globals.deadline })
+  const client = await connect(io, command, globals)
   const endProgress = isLive ? () => {} : startProgress(io, command.name())
   const write = (text: string) => {
     endProgress()
@@ -81,6 +81,17 @@ export async function withClient(
   } finally {
     endProgress()
     await client.close()
+  }
+}
+
+async function connect(io: Io, command: Command, { endpoint, deadline }: Globals): Promise<Client> {
+  const fromEnv = io.env['IOASIDCTL_ENDPOINT'] || undefined
+  try {
+    return await io.connect({ endpoint: endpoint ?? fromEnv, deadlineMs: deadline })
+  } catch (error) {
+    const [violation] = isIoasidError(error) ? error.violations : []
+    if (violation?.field !== 'endpoint') throw error
+    return usage(command, `${endpoint === undefined ? 'IOASIDCTL_ENDPOINT' : '--endpoint'}: ${violation.description}`)
   }
 }
 
@@ -122,12 +133,12 @@ const HANDLE_HELP = "the set's handle, as `set create` printed it (default: $IOA
 
 /** Gives a command the option by which a change names its set. */
 export function takesHandle(command: Command): Command {
-  return command.option(HANDLE_FLAG, HANDLE_HELP)
+  return command.option(HANDLE_FLAG, HANDLE_HELP, notEmpty)
 }
 
 /** Gives a command the options by which a read names a set. */
 export function takesSet(command: Command): Command {
-  return takesHandle(command).option('--token <token>', "the set's token")
+  return takesHandle(command).option('--token <token>', "the set's token", name)
 }
 
 export function handleOf(io: Io, command: Command, { setHandle }: SetOptions): string {
@@ -146,13 +157,18 @@ export function setRefOf(io: Io, command: Command, { setHandle, token }: SetOpti
   return usage(command, 'which set? Give --token or --set-handle, or set IOASIDCTL_SET_HANDLE.')
 }
 
+/** By its name: to import its class would load grpc-js for `--help` too. */
+export function isIoasidError(error: unknown): error is IoasidError {
+  return error instanceof Error && error.name === ('IoasidError' satisfies IoasidError['name'])
+}
+
 /** Tells of a failure on standard error and gives the exit code for it. */
 export function report(io: Io, error: unknown, format: Format): number {
   if (error instanceof CommandFailed) {
     io.err(`error: ${error.message}\n`)
     return error.exitCode
   }
-  if (!(error instanceof IoasidError)) {
+  if (!isIoasidError(error)) {
     io.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     return EXIT.refused
   }

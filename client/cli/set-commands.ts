@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { IoasidSet } from '../index.ts'
-import { MAX_UINT32, uint64, wholeNumber } from './arguments.ts'
+import { MAX_UINT32, name, notEmpty, uint64, wholeNumber } from './arguments.ts'
 import { printAll, printOne, type View } from './output.ts'
 import { handleOf, type Io, type SetOptions, setRefOf, takesHandle, takesSet, usage, withClient } from './run.ts'
 
@@ -14,7 +14,7 @@ const setView: View<IoasidSet> = {
     { head: 'PENDING', cell: (set) => set.freePending },
     { head: 'BOUND', cell: (set) => set.bound },
     { head: 'STATE', cell: (set) => set.state },
-    { head: 'LEASE', cell: (set) => set.leaseId, isWide: true },
+    { head: 'LEASE', cell: (set) => set.leaseId, isNumber: true, isWide: true },
     { head: 'CREATE_REVISION', cell: (set) => set.createRevision, isWide: true },
     { head: 'TOKEN', cell: (set) => set.token },
   ],
@@ -47,10 +47,10 @@ function addCreate(set: Command, io: Io): void {
   set
     .command('create')
     .description('Makes a set and prints its handle, which is the key to it.')
-    .argument('[token]', "the set's public name (default: an anonymous set)")
+    .argument('[token]', "the set's public name (default: an anonymous set)", name)
     .option('--quota <n>', 'how many ids to reserve and to limit it to; 0: neither', quota, 0)
     // Never of the environment: a set that ends with a lease is one that was asked for.
-    .option('--lease <handle>', 'the lease that it ends with, its ids freed (default: none)')
+    .option('--lease <handle>', 'the lease that it ends with, its ids freed (default: none)', notEmpty)
     .addHelpText(
       'after',
       '\nExamples:\n  ioasidctl set create vm-a --quota 16\n  HANDLE=$(ioasidctl set create vm-a -q)\n' +
@@ -84,7 +84,7 @@ function addList(set: Command, io: Io): void {
   set
     .command('list')
     .description('Lists the live sets, draining ones too.')
-    .option('--prefix <text>', 'only sets whose token begins with it', '')
+    .option('--prefix <text>', 'only sets whose token begins with it', name, '')
     .addHelpText('after', '\nExamples:\n  ioasidctl set list\n  ioasidctl set list --prefix vm- -o jsonl')
     .action((options: { prefix: string }, command: Command) =>
       withClient(io, command, ({ client, output, call }) =>

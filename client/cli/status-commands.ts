@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { printFacts } from './output.ts'
 import { type Globals, type Io, outputOf, withClient } from './run.ts'
+import { readVersion } from './version.ts'
 
 export function addStatusCommands(program: Command, io: Io): void {
   program
@@ -23,14 +23,4 @@ export function addStatusCommands(program: Command, io: Io): void {
       const version = readVersion()
       printFacts(outputOf(io, command.optsWithGlobals<Globals>()), version, { version })
     })
-}
-
-/** From the package's own file, which is two folders up from the source and three from what is built of it. */
-function readVersion(): string {
-  const found = ['../../package.json', '../../../package.json']
-    .map((path) => new URL(path, import.meta.url))
-    .find((url) => existsSync(url))
-  if (found === undefined) return 'unknown'
-  const { version }: { version?: unknown } = JSON.parse(readFileSync(found, 'utf8'))
-  return String(version)
 }

@@ -1,16 +1,9 @@
 import type { Command } from 'commander'
-import {
-  type CallOptions,
-  type Client,
-  type DaemonStatus,
-  IoasidError,
-  type IoasidSet,
-  type LeaseInfo,
-} from '../index.ts'
+import type { CallOptions, Client, DaemonStatus, IoasidSet, LeaseInfo } from '../index.ts'
 import { durationFrom } from './arguments.ts'
 import { eventLine } from './event-line.ts'
 import { dataText, isData } from './output.ts'
-import { type Io, type Session, type Terminal, withClient } from './run.ts'
+import { type Io, isIoasidError, type Session, type Terminal, usage, withClient } from './run.ts'
 import { type TopFacts, topPage } from './top-page.ts'
 
 /** Of a host with more, the first ones by number are looked at. */
@@ -34,6 +27,8 @@ export function addTopCommand(program: Command, io: Io): void {
         command,
         async (session) => {
           const { output } = session
+          if (output.format === 'name')
+            usage(command, '-o name, -q: a page has no names; table, wide, json, jsonl and yaml are allowed.')
           if (!isData(output.format) && io.terminal !== undefined) return await live(io, session, io.terminal, interval)
           const seen = await look(session.client, session.call)
           if (isData(output.format)) return output.write(dataText(output.format, seen))
@@ -93,7 +88,7 @@ async function live(io: Io, session: Session, terminal: Terminal, intervalMs: nu
       } catch (error) {
         if (io.interrupted.aborted) return
         // The first page is all or nothing; after that it waits for the daemon to come back.
-        if (last === undefined || !(error instanceof IoasidError)) throw error
+        if (last === undefined || !isIoasidError(error)) throw error
         stale = `${error.code}: ${error.message}`
       }
       const page = topPage({ ...last, changesPerSecond, events, stale }, terminal.size())

@@ -1,15 +1,25 @@
 import { type Command, Option } from 'commander'
-import {
-  type Cursor,
-  type Interruption,
-  IoasidError,
-  type IoasidNotification,
-  NOTIFICATION_TYPES,
-  type SubscribeOptions,
-  type Subscription,
-  type SubscriptionItem,
+import type {
+  Cursor,
+  Interruption,
+  IoasidNotification,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionItem,
 } from '../index.ts'
-import { duration, durationFrom, priority, repeated, typeList, uint64, wholeNumber } from './arguments.ts'
+import { NOTIFICATION_TYPES } from '../types.ts'
+import {
+  duration,
+  durationFrom,
+  name,
+  notEmpty,
+  priority,
+  repeated,
+  repeatedName,
+  typeList,
+  uint64,
+  wholeNumber,
+} from './arguments.ts'
 import { eventLine } from './event-line.ts'
 import { dataText, isData, type Output } from './output.ts'
 import { type Io, type Session, usage, withClient } from './run.ts'
@@ -46,8 +56,8 @@ export function addWatchCommand(program: Command, io: Io): void {
   program
     .command('watch')
     .description('Prints what happens to sets and ids, as it happens.')
-    .option('--token <token>', 'a set by its token, whether it exists yet or not; repeatable', repeated)
-    .option('--set-handle <handle>', 'a set by its handle; repeatable (default: $IOASIDCTL_SET_HANDLE)', repeated)
+    .option('--token <token>', 'a set by its token, whether it exists yet or not; repeatable', repeatedName)
+    .option('--set-handle <handle>', 'a set by its handle; repeatable (default: $IOASIDCTL_SET_HANDLE)', repeatedHandle)
     .option('--all', 'every set')
     .option('--types <list>', `only these, with commas between: ${NOTIFICATION_TYPES.join(', ')}`, typeList)
     .option(
@@ -59,7 +69,7 @@ export function addWatchCommand(program: Command, io: Io): void {
     .option('--priority <who>', 'with --hold: CPU, IOMMU or DEVICE, told in this order (default: DEVICE)', priority)
     .option('--ttl <duration>', 'with --hold: of its lease: 500ms, 5s, 1m (default: 10s)', durationFrom(100))
     .addOption(new Option('--snapshot', 'begin with the present state').conflicts('afterRevision'))
-    .option('--space-id <id>', 'the history that the revision belongs to')
+    .option('--space-id <id>', 'with --after-revision: the history that it belongs to', (text) => name(notEmpty(text)))
     .option('--count <n>', 'end after this many events', wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .option('--timeout <duration>', 'end after this time: 500ms, 5s, 1m', duration)
     .addHelpText('after', EXAMPLES)
@@ -72,6 +82,8 @@ export function addWatchCommand(program: Command, io: Io): void {
           if (format === 'name' && !session.globals.quiet)
             usage(command, '-o name: events have no names; table, json, jsonl and yaml are allowed.')
           checkHoldFlags(command, options)
+          if (options.spaceId !== undefined && options.afterRevision === undefined)
+            usage(command, '--space-id goes with --after-revision.')
           const names = filterOf(io, command, options)
           const holding = options.hold ? await openHold(io, session, options) : undefined
           try {
@@ -85,10 +97,19 @@ export function addWatchCommand(program: Command, io: Io): void {
     )
 }
 
+function repeatedHandle(text: string, before: readonly string[] | undefined): readonly string[] {
+  return repeated(notEmpty(text), before)
+}
+
+/** Of one subscription. */
+const MAX_NAMES = 1024
+
 type Names = { readonly all: true } | { readonly tokens: readonly string[]; readonly setHandles: readonly string[] }
 
 function filterOf(io: Io, command: Command, { token = [], setHandle = [], all }: WatchOptions): Names {
-  const isNamed = token.length + setHandle.length > 0
+  const named = token.length + setHandle.length
+  const isNamed = named > 0
+  if (named > MAX_NAMES) usage(command, `${named} of --token and --set-handle; at most ${MAX_NAMES} are allowed.`)
   if (isNamed && all) usage(command, '--all is every set: give it alone.')
   if (isNamed) return { tokens: token, setHandles: setHandle }
   if (all) return { all }
@@ -134,6 +155,7 @@ async function watch(
   if (holding?.signal.aborted) throw holding.signal.reason
   if (isOver?.aborted && count !== undefined && seen.printed < count) {
     const message = `${seen.printed} of ${count} events have come within ${timeout} ms.`
+    const { IoasidError } = await import('../index.ts')
     throw new IoasidError({ code: 'DEADLINE_EXCEEDED', message })
   }
 }

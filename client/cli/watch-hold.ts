@@ -1,13 +1,6 @@
 import type { Command } from 'commander'
-import {
-  type Client,
-  IoasidError,
-  type Lease,
-  type NotificationType,
-  type Priority,
-  type SubscriptionItem,
-} from '../index.ts'
-import { type Io, type Session, usage } from './run.ts'
+import type { Client, Lease, NotificationType, Priority, SubscriptionItem } from '../index.ts'
+import { type Io, isIoasidError, type Session, usage } from './run.ts'
 
 /** The part of `watch` that holds: a lease of its own, by which each id is kept until its teardown was printed. */
 
@@ -63,7 +56,7 @@ function acknowledging(client: Client, lease: Lease): Holding['printed'] {
       await client.acknowledge({ leaseHandle: lease.handle, revision: due }, { signal })
       due = undefined
     } catch (error) {
-      if (!(error instanceof IoasidError)) throw error
+      if (!isIoasidError(error)) throw error
       // A daemon that is away is the stream's to tell of, and to wait for.
       const mayPass = error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED'
       if (!signal.aborted && !mayPass) throw error

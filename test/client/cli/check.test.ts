@@ -11,8 +11,8 @@ const answer = (path: string) => {
   return path.endsWith('/Allocate') ? { ioasids: [7], revision: '1' } : { results: [], revision: '1' }
 }
 
-it('check perf allocates and frees until its time is over, says how fast, and ends the lease that all of it belongs to', async () => {
-  const { code, out, calls } = await once({ answer }, 'check', 'perf', '--duration', '500ms', '--callers', '1')
+it('check perf allocates and frees until its time is over, and ends the lease that all of it belongs to', async () => {
+  const { code, calls } = await once({ answer }, 'check', 'perf', '--duration', '500ms', '--callers', '1')
   expect(code).toBe(0)
   const methods = calls.map(({ path }) => path.split('/').at(-1))
   expect(methods.slice(0, 4)).toEqual(['GrantLease', 'CreateSet', 'Allocate', 'Free'])
@@ -20,7 +20,6 @@ it('check perf allocates and frees until its time is over, says how fast, and en
   expect(calls.find(({ path }) => path.endsWith('/CreateSet'))?.request).toMatchObject({ lease_handle: 'key' })
   const changes = methods.filter((method) => method === 'Allocate' || method === 'Free').length
   expect(changes).toBeGreaterThan(4)
-  expect(out).toMatch(/^callers +1\nchanges +\d+\nseconds +0\.\d+\nchanges per second +\d+\np50 ms +10\n/)
 })
 
 it('check perf leaves nothing behind', async () => {

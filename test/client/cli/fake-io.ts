@@ -1,6 +1,7 @@
 import { main } from '../../../client/cli/program.ts'
 import type { Terminal } from '../../../client/cli/run.ts'
 import { makeClient } from '../../../client/client.ts'
+import { parseEndpoint } from '../../../client/endpoint.ts'
 import { type ConnectOptions, connect } from '../../../client/index.ts'
 import { fakeTransport } from '../fake-transport.ts'
 import { manualClock } from '../manual-clock.ts'
@@ -48,10 +49,11 @@ export function ioasidctl({
         err += text
       },
       env,
-      connect: (options) => {
+      connect: async (options) => {
         connected.push(options)
         if (connectTo !== undefined) return connect({ ...options, endpoint: connectTo })
-        const { endpoint: _endpoint, ...settings } = options
+        const { endpoint = [], ...settings } = options
+        for (const name of [endpoint].flat()) parseEndpoint(name)
         return makeClient(() => fake.transport, manual.clock, settings)
       },
       interrupted: interrupt.signal,

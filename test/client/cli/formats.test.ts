@@ -38,6 +38,14 @@ IOASID  SPID  STATE   REFERENCES        GENERATION  SET  BIND_REVISION  DATA_BYT
 `)
   })
 
+  it('has numbers on the right, and on the right nothing where there is none', async () => {
+    const { out } = await once({ answer: () => ({ infos: infos.slice(1) }) }, 'list', '--token', 'vm-a', '-o', 'wide')
+    expect(`\n${out}`).toBe(`
+IOASID  SPID  STATE  REFERENCES        GENERATION  SET  BIND_REVISION  DATA_BYTES  DEVICES  TOKEN
+  1043     -  IDLE            0  9007199254740993    1              -           -  -        vm-a
+`)
+  })
+
   it('has more columns of sets', async () => {
     const { out } = await once(world, 'set', 'list', '-o', 'wide')
     expect(`\n${out}`).toBe(`

@@ -32,8 +32,10 @@ const printed: [string[], string][] = [
 IOASID  SPID  STATE         REFERENCES  GENERATION  SET  TOKEN
      7   101  FREE_PENDING           4          12    1  vm-a
 not free yet: 4 references left
-  lease 5 (kvm): 3 references since revision 13, 2h 5m ago (2026-01-02T00:58:56.000Z), has yet to release them
-  lease 12: 1 reference since revision 14, 0s ago (2026-01-02T03:04:08.000Z), has yet to acknowledge revision 15
+  lease 5 (kvm): 3 references, has yet to release them
+    since revision 13, 2h 5m ago (2026-01-02T00:58:56.000Z)
+  lease 12: 1 reference, has yet to acknowledge revision 15
+    since revision 14, 0s ago (2026-01-02T03:04:08.000Z)
 `,
   ],
   [
@@ -58,7 +60,8 @@ describe('ioasidctl get', () => {
     const { out } = await once({ answer }, 'get', '7', '--no-headers')
     expect(out).toBe(`7  101  ACTIVE  1  12  1  vm-a
 held: 1 reference
-  lease 5 (kvm): 3 references since revision 13, 2h 5m ago (2026-01-02T00:58:56.000Z)
+  lease 5 (kvm): 3 references
+    since revision 13, 2h 5m ago (2026-01-02T00:58:56.000Z)
 `)
     const untold = await once({ answer: () => ({ info: { ...pending, state: 'ACTIVE' } }) }, 'get', '7', '--no-headers')
     expect(untold.out).toBe('7  101  ACTIVE  4  12  1  vm-a\n')

@@ -5,7 +5,7 @@ import { connect } from '../../../client/index.ts'
 import { repositoryRoot } from '../../support/repository.ts'
 import { serve } from '../../support/rpc.ts'
 
-const MAIN = join(repositoryRoot, 'dist/client/cli/main.js')
+const MAIN = join(repositoryRoot, 'dist/ioasidctl/main.js')
 
 /** ioasidctl as a process of its own, under bash: for what only a process has, its standard output and error. */
 function shell(line: string) {

@@ -21,7 +21,7 @@ it('ioasidctl watch --hold keeps an id until it has printed its teardown, and ge
         err += text
       },
       env,
-      connect,
+      connect: async (options) => connect(options),
       interrupted: user.signal,
       nowMs: () => 0,
       monotonicMs: () => 0,
@@ -51,19 +51,21 @@ it('ioasidctl watch --hold keeps an id until it has printed its teardown, and ge
   await expect.poll(watching.out).toContain('BIND        vm-a  ioasid 1  spid 101\n')
   expect(await ctl('get', '1', '--no-headers')).toBe(`1  101  ACTIVE  1  4  1  vm-a
 held: 1 reference
-  lease 1 (ioasidctl watch): 1 reference since revision 4
+  lease 1 (ioasidctl watch): 1 reference
+    since revision 4
 `)
   isSlow = true
   await ctl('free', '1')
   await expect.poll(watching.out).toContain('FREE        vm-a  ioasid 1\n')
   expect(await ctl('get', '1', '--no-headers')).toBe(`1  101  FREE_PENDING  1  4  1  vm-a
 not free yet: 1 reference left
-  lease 1 (ioasidctl watch): 1 reference since revision 4, has yet to acknowledge revision 5
+  lease 1 (ioasidctl watch): 1 reference, has yet to acknowledge revision 5
+    since revision 4
 `)
   lines.pass()
   await expect.poll(() => ctl('get', '1')).toContain('IOASID_NOT_FOUND')
   expect((await ctl('lease', 'list', '--no-headers')).replace(/ +/g, ' ')).toBe(
-    '1 ioasidctl watch ALIVE 10000 10000 RELEASE 0 0 CPU 5 vm-a\n',
+    '1 ALIVE 10000 RELEASE 0 0 CPU ioasidctl watch\n',
   )
   watching.user.abort()
   expect(await watching.code).toBe(130)

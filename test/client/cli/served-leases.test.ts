@@ -20,7 +20,7 @@ it('ioasidctl tells who keeps a freed id from being free, until nobody does', as
       written: async () => {},
       err: print,
       env,
-      connect,
+      connect: async (options) => connect(options),
       interrupted,
       nowMs: () => 0,
       monotonicMs: () => 0,
@@ -60,16 +60,17 @@ IOASID  STATE         REFERENCES
 [0]
 $ ioasidctl get 1
 IOASID  SPID  STATE         REFERENCES  GENERATION  SET  TOKEN
-     1  -     FREE_PENDING           1           3    1  vm-a
+     1     -  FREE_PENDING           1           3    1  vm-a
 not free yet: 1 reference left
-  lease 1 (kvm): 1 reference since revision 4, has yet to release it
+  lease 1 (kvm): 1 reference, has yet to release it
+    since revision 4
 [0]
 $ ioasidctl acquire 1
 error: FREE_PENDING
   ioasid=1
 [1]
 $ ioasidctl lease list --no-headers
-1  kvm  ALIVE  60000  60000  RELEASE  1  0  -  -  -
+1  ALIVE  60000  RELEASE  1  0  -  kvm
 [0]
 $ ioasidctl release 1
 IOASID  REFERENCES  RECLAIMED  REVISION

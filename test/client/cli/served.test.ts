@@ -21,7 +21,7 @@ describe('ioasidctl', () => {
         written: async () => {},
         err: print,
         env,
-        connect,
+        connect: async (options) => connect(options),
         interrupted,
         nowMs: Date.now,
         monotonicMs: () => performance.now(),

@@ -4,50 +4,6 @@ import { ioasidctl, once } from './fake-io.ts'
 
 const env = { IOASIDCTL_SET_HANDLE: 'key-to-a' }
 
-const wrong: [string[], RegExp][] = [
-  [['alloc', '--count', '0'], /--count .* whole number from 1 to 65536/],
-  [['alloc', '--count', '-1'], /--count .* whole number from 1 to 65536/],
-  [['alloc', '--count', '1.5'], /--count .* whole number from 1 to 65536/],
-  [['alloc', '--count', '4x'], /--count .* whole number from 1 to 65536/],
-  [['alloc', '--count', ''], /--count .* whole number from 1 to 65536/],
-  [['alloc', '--count', '1e3'], /--count .* whole number from 1 to 65536/],
-  [['alloc', '--min', '4294967296'], /--min .* whole number from 0 to 4294967295/],
-  [['alloc', '--spids', '1,,2'], /--spids .* whole numbers from 0 to 4294967294/i],
-  [['set', 'create', '--quota', 'many'], /--quota .* whole number from 0 to 4294967295/],
-  [['set', 'create', ''], /the token is empty/],
-  [['set', 'adjust'], /--quota/],
-  [['free', 'seven'], /ioasids.* whole number from 0 to 4294967295/],
-  [['free'], /which ids/],
-  [['free', '7', '--all'], /which ids/],
-  [['free', '--all', '--generation', '3'], /--generation/],
-  [['free', '7', '--generation', '18446744073709551616'], /--generation .* 18446744073709551615/],
-  [['attach', '7', '--spid', '4294967295'], /--spid .* whole number from 0 to 4294967294/],
-  [['attach', '--spid', '1'], /missing required argument 'ioasid'/],
-  [['get'], /give an id, or --spid/],
-  [['get', '7', '--token', 'vm-a'], /--token goes with --spid/],
-  [['get', '7', '8'], /too many arguments/],
-  [['list', '--token', 'vm-a', '--set-handle', 'x'], /not both/],
-  [['list', '--token', ''], /--token is empty/],
-  [['set', 'list', '-o', 'xml'], /Allowed choices are table, wide, json, jsonl, yaml, name/],
-  [['set', 'list', '--deadline', '5'], /--deadline .* 1ms to 24h/],
-  [['watch'], /--token, --set-handle or --all/],
-  [['watch', '--all', '--token', 'vm-a'], /--all/],
-  [['watch', '--all', '--types', 'BIND,BOUND'], /--types .* SET_ALLOC, SET_FREE/],
-  [['watch', '--all', '--snapshot', '--after-revision', '3'], /--snapshot.*--after-revision/],
-  [['watch', '--all', '-o', 'name'], /table, json, jsonl and yaml/],
-  [['watch', '--all', '--count', '0'], /--count/],
-  [['watch', '--all', '--timeout', '0s'], /--timeout .* 1ms to 24h/],
-  [['watch', '--all', '--hold', '--priority', 'GPU'], /--priority .* CPU, IOMMU, DEVICE/],
-  [['watch', '--all', '--priority', 'CPU'], /--priority goes with --hold/],
-  [['watch', '--all', '--ttl', '5s'], /--ttl goes with --hold/],
-  [['watch', '--all', '--hold', '--ttl', '99ms'], /--ttl .* 100ms to 24h/],
-  [['watch', '--all', '--hold', '--types', 'BIND,UNBIND'], /--types .* BIND, UNBIND, FREE.*--hold/],
-  [['watch', '--all', '--hold', '--snapshot', '--after-revision', '3'], /--snapshot.*--after-revision/],
-  [['watch', '--hold'], /--token, --set-handle or --all/],
-  [['frobnicate'], /unknown command 'frobnicate'/],
-  [['set', 'list', '--frobnicate'], /unknown option '--frobnicate'/],
-]
-
 /** Every command, with the way to it. */
 const commands = [
   ['set'],
@@ -81,23 +37,6 @@ const commands = [
   ['completion'],
   ['version'],
 ]
-
-describe('a wrong use', () => {
-  it.each(wrong)('%j is told what would be right, and nothing is sent', async (argv, sentence) => {
-    const world = argv[0] === 'watch' ? {} : { env }
-    const { code, out, err, calls } = await once(world, ...argv)
-    expect({ code, out, calls }).toEqual({ code: 2, out: '', calls: [] })
-    expect(err).toMatch(sentence)
-  })
-
-  it('is to name no set where one is needed', async () => {
-    for (const argv of [['set', 'delete'], ['alloc'], ['free', '7'], ['attach', '7', '--spid', '1'], ['list']]) {
-      const { code, err } = await once({}, ...argv)
-      expect({ argv, code }).toEqual({ argv, code: 2 })
-      expect(err).toContain('IOASIDCTL_SET_HANDLE')
-    }
-  })
-})
 
 describe('help', () => {
   it.each(commands.map((argv) => ({ argv, name: argv.join(' ') })))('of $name has examples', async ({ argv, name }) => {
