@@ -2,6 +2,7 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Client, connect } from '../../client/index.ts'
 import { startBenchDaemon } from './daemon.ts'
+import { median } from './median.ts'
 
 /**
  * What it gains that concurrent calls travel together: 64 callers of one client, with coalescing and without, before the
@@ -25,11 +26,6 @@ interface Figures {
 interface Round {
   readonly together: Figures
   readonly alone: Figures
-}
-
-const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
 async function measure(client: Client, setHandle: string, forMs: number): Promise<Figures> {

@@ -70,7 +70,7 @@ test('the operator learns how it is, who had an id, and why it is not free', asy
     expect(text).toContain(command)
     // What has just been: the minute in which it began is over for nobody who asks at its beginning.
     const line = command.replace('4711', String(ioasids[0])).replace('14:05', new Date().toISOString())
-    const ioasidctl = `ioasidctl() { '${process.execPath}' dist/client/cli/main.js "$@"; }`
+    const ioasidctl = `ioasidctl() { '${process.execPath}' dist/ioasidctl/main.js "$@"; }`
     const env = { ...process.env, IOASIDCTL_ENDPOINT: daemon.address }
     return (await run('bash', ['-euc', `${ioasidctl}\n${line}`], { cwd: repositoryRoot, env })).stdout
   }
