@@ -21,8 +21,8 @@ export interface Answers {
 }
 
 export interface Remembered {
-  /** A digest of the command: the same request_id with another meaning is a mistake of the caller. */
-  readonly meaning: string
+  /** meaningOf the command: the same request_id with another meaning is a mistake of the caller. */
+  readonly meaning: number
   readonly servingMs: number
   readonly revision: Revision
   readonly answer: Answer

@@ -74,6 +74,8 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   const wantedBy = (entry: Entry): ReadonlySet<Member> => {
+    // A daemon that nobody listens to looks no entry through.
+    if (everyone.size === 0) return everyone
     const members = new Set(ofAll)
     for (const { set } of entry.events.filter(isTellable)) {
       for (const member of byToken.get(set.token) ?? []) members.add(member)

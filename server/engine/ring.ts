@@ -13,36 +13,36 @@ export interface Ring {
 }
 
 export function createRing(maxBytes: number, start: Revision): Ring {
-  const entries = new Map<number, Entry>()
+  // The oldest is at `head`; what is before it has left.
+  let entries: (Entry | undefined)[] = []
+  let head = 0
   let bytes = 0
   let newest: number = start
-  const oldestCursor = () => newest - entries.size
+  const oldestCursor = () => newest - (entries.length - head)
 
   const dropOldest = () => {
-    const revision = oldestCursor() + 1
-    const oldest = entries.get(revision)
-    if (oldest === undefined) throw new Error(`entry ${revision} is not in the ring, which has ${entries.size}`)
+    const oldest = entries[head]
+    if (oldest === undefined) throw new Error(`entry ${oldestCursor() + 1} is not in the ring`)
     bytes -= weigh(oldest)
-    entries.delete(revision)
+    entries[head] = undefined
+    head += 1
+    if (head <= entries.length / 2) return
+    entries = entries.slice(head)
+    head = 0
   }
 
   return {
     push: (entry) => {
       if (entry.revision !== newest + 1) throw new Error(`entry ${entry.revision} does not follow ${newest}`)
-      entries.set(entry.revision, entry)
+      entries.push(entry)
       bytes += weigh(entry)
       newest = entry.revision
       while (bytes > maxBytes) dropOldest()
     },
     after: (revision, limit) => {
       if (revision < oldestCursor()) return undefined
-      const found: Entry[] = []
-      for (let next = revision + 1; found.length < limit; next++) {
-        const entry = entries.get(next)
-        if (entry === undefined) break
-        found.push(entry)
-      }
-      return found
+      const from = head + (revision - oldestCursor())
+      return entries.slice(from, from + limit).filter((entry) => entry !== undefined)
     },
   }
 }

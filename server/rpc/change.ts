@@ -1,5 +1,6 @@
 import type { Answer, AnswerOf, Command } from '../core/command.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
+import type { Revision } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Outcome } from '../engine/sequencer.ts'
 import { decodeRequestId } from './decode.ts'
@@ -10,7 +11,7 @@ export async function change<Kind extends Answer['kind']>(
   command: Command,
   request: { readonly request_id: string },
   kind: Kind,
-): Promise<{ readonly answer: AnswerOf<Kind>; readonly revision: string } | Failure> {
+): Promise<{ readonly answer: AnswerOf<Kind>; readonly revision: Revision } | Failure> {
   return answered(await engine.submit(command, decodeRequestId(request)), kind)
 }
 
@@ -18,11 +19,11 @@ export async function change<Kind extends Answer['kind']>(
 export function answered<Kind extends Answer['kind']>(
   outcome: Outcome,
   kind: Kind,
-): { readonly answer: AnswerOf<Kind>; readonly revision: string } | Failure {
+): { readonly answer: AnswerOf<Kind>; readonly revision: Revision } | Failure {
   if (isFailure(outcome)) return outcome
   const { answer, revision } = outcome
   if (!isOfKind(answer, kind)) throw new Error(`the answer is ${answer.kind}, not ${kind}`)
-  return { answer, revision: String(revision) }
+  return { answer, revision }
 }
 
 function isOfKind<Kind extends Answer['kind']>(answer: Answer, kind: Kind): answer is AnswerOf<Kind> {

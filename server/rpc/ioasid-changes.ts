@@ -11,6 +11,7 @@ import type { FreeResponse } from '../../proto/gen/ioasid/v1/FreeResponse.ts'
 import type { ReleaseRequest__Output } from '../../proto/gen/ioasid/v1/ReleaseRequest.ts'
 import type { ReleaseResponse } from '../../proto/gen/ioasid/v1/ReleaseResponse.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
+import type { Revision } from '../core/ids.ts'
 import { idsOf } from '../core/runs.ts'
 import type { Engine } from '../engine/engine.ts'
 import { change } from './change.ts'
@@ -39,7 +40,7 @@ export interface IoasidChanges {
 }
 
 interface Done {
-  readonly revision: string
+  readonly revision: Revision
 }
 
 export function createIoasidChanges(engine: Engine): IoasidChanges {
