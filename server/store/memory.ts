@@ -80,7 +80,7 @@ function append(memory: Memory, batch: Batch): void {
   }
   for (const { key, value } of batch.marks) {
     if (value === null) memory.marks.delete(key)
-    else memory.marks.set(key, new Uint8Array(value))
+    else memory.marks.set(key, value)
   }
 }
 

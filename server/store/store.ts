@@ -22,6 +22,7 @@ export interface Store {
   /**
    * Adds entries, whose revisions go on from the last one, and writes marks: all or nothing, and on disk when the promise
    * resolves. A rejection ends the process's right to serve: what is on disk then is known only by loading again.
+   * What is given is the store's: nobody changes an entry or a mark's bytes later.
    */
   append(batch: Batch): Promise<void>
 

@@ -181,14 +181,6 @@ export function storeSuite(name: string, makeCandidate: () => Promise<Candidate>
         expect(await store.tail(asRevision(0), PLENTY)).toEqual([])
       },
     )
-
-    test('are not changed by what the caller does with the bytes later', async () => {
-      const { store } = await begin()
-      const value = bytes(1)
-      await store.append({ entries: [], marks: [{ key: 'clock', value }] })
-      value[0] = 9
-      expect(await store.readMark('clock')).toEqual(bytes(1))
-    })
   })
 
   describe(`${name}: the tail`, () => {
