@@ -1,21 +1,22 @@
-import { type CallContext, givenUp } from './call.ts'
+import { type CallContext, givenUp, type Limits } from './call.ts'
 import type { Item } from './coalesce-wire.ts'
 import { IoasidError } from './errors.ts'
-import type { UnaryLimits } from './transport.ts'
+import type { Method } from './transport.ts'
 
 /** Who waits for what, and how a change ends before it has an answer: by its signal, its deadline, or with the client. */
 
 /** A change between its call and its end. */
-export interface Waiting {
-  readonly deadline: number
+export interface Waiting extends Limits {
+  /** The two belong together, which a list of many kinds cannot say. */
+  readonly method: Method<never, unknown>
+  readonly request: never
   /** undefined: no Batch takes it. It keeps its place in the order, but nobody waits for its answer. */
   readonly item: Item | undefined
-  /** One attempt of the call by itself. */
-  readonly attempt: (limits: Pick<UnaryLimits<never>, 'timeoutMs' | 'signal'>) => Promise<unknown>
-  /** The call by itself, to its end. */
-  readonly goAlone: () => void
+  /** Those of its promise: see answer and refuse. */
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: IoasidError) => void
+  /** Stops listening to its signal. */
+  forget: () => void
   attempts: number
   isOver: boolean
 }
@@ -58,7 +59,7 @@ export function openLane(context: CallContext): Lane {
     disarm: () => {},
   }
   context.closing.addEventListener('abort', () => {
-    for (const waiting of everyone(lane)) giveUp(lane, waiting, undefined)
+    for (const waiting of everyone(lane)) giveUp(lane, waiting)
   })
   return lane
 }
@@ -71,10 +72,32 @@ export function endRound(lane: Lane): void {
 
 const everyone = ({ queue, round }: Lane): readonly Waiting[] => [...(round?.riders ?? []), ...queue]
 
+export function answer(waiting: Waiting, found: unknown): void {
+  end(waiting)
+  waiting.resolve(found)
+}
+
+export function refuse(waiting: Waiting, error: IoasidError): void {
+  end(waiting)
+  waiting.reject(error)
+}
+
+function end(waiting: Waiting): void {
+  waiting.isOver = true
+  waiting.forget()
+}
+
+/** Ends the change when its caller does not want it any more. */
+export function heed(lane: Lane, waiting: Waiting, signal: AbortSignal): void {
+  const onAbort = (): void => giveUp(lane, waiting)
+  signal.addEventListener('abort', onAbort)
+  waiting.forget = () => signal.removeEventListener('abort', onAbort)
+}
+
 /** Ends a change whose caller, or whose client, does not want it any more. */
-export function giveUp(lane: Lane, waiting: Waiting, signal: AbortSignal | undefined): void {
-  const error = givenUp(lane.context.closing, signal)
-  if (error !== undefined && !waiting.isOver) waiting.reject(error)
+function giveUp(lane: Lane, waiting: Waiting): void {
+  const error = givenUp(lane.context.closing, waiting.signal)
+  if (error !== undefined && !waiting.isOver) refuse(waiting, error)
   stopIfDeserted(lane)
 }
 
@@ -87,7 +110,8 @@ export function expire(lane: Lane): void {
   const nowMs = lane.context.clock.nowMs()
   for (const waiting of everyone(lane)) {
     if (waiting.isOver || waiting.deadline > nowMs) continue
-    waiting.reject(
+    refuse(
+      waiting,
       lane.unreachable ?? new IoasidError({ code: 'DEADLINE_EXCEEDED', message: 'The deadline of the call is over.' }),
     )
   }

@@ -20,32 +20,20 @@ const ITEM_NAMES = new Map<object, ItemName>([
   [ioasidService.Release, 'release'],
 ])
 
-/** What counts against the limits of a Batch. */
-export interface Load {
-  readonly items: number
-  readonly ids: number
-  readonly bytes: number
-}
-
 /** The daemon takes 1,000 items; of more than this nothing gets faster, and the first would wait for the last. */
 const MAX_ITEMS = 512
 const MAX_BYTES = 3 << 20
 
-export const NO_LOAD: Load = { items: 0, ids: 0, bytes: 0 }
+/** Whether one Batch takes so many items, with so much in all. */
+export const fits = (items: number, ids: number, bytes: number): boolean =>
+  items <= MAX_ITEMS && ids <= MAX_IDS && bytes <= MAX_BYTES
 
-export const fits = ({ items, ids, bytes }: Load): boolean => items <= MAX_ITEMS && ids <= MAX_IDS && bytes <= MAX_BYTES
-
-export const sum = (a: Load, b: Load): Load => ({
-  items: a.items + b.items,
-  ids: a.ids + b.ids,
-  bytes: a.bytes + b.bytes,
-})
-
-/** A call that can be an item of a Batch. */
+/** A call that can be an item of a Batch, and what counts of it against the limits of one. */
 export interface Item {
   readonly name: ItemName
   readonly wire: WireItem
-  readonly load: Load
+  readonly ids: number
+  readonly bytes: number
 }
 
 /** undefined: no Batch takes it. */
@@ -54,7 +42,7 @@ export function toItem(method: object, request: unknown): Item | undefined {
   if (name === undefined || typeof request !== 'object' || request === null) return undefined
   // The request of a method is the item of its name: the same message in both.
   const wire = { [name]: request } as WireItem
-  return { name, wire, load: { items: 1, ids: countIds(wire), bytes: mostBytes(request) } }
+  return { name, wire, ids: countIds(wire), bytes: mostBytes(request as Record<string, unknown>) }
 }
 
 function countIds({ allocate, free }: WireItem): number {
@@ -63,9 +51,11 @@ function countIds({ allocate, free }: WireItem): number {
 }
 
 /** At least what it takes on the wire, without a second encoding: three bytes a character, five a number in a list. */
-function mostBytes(request: object): number {
+function mostBytes(request: Readonly<Record<string, unknown>>): number {
   let bytes = 8
-  for (const value of Object.values(request)) {
+  // Not by Object.values: its list is a twentieth of what a call in a Batch costs.
+  for (const name in request) {
+    const value = request[name]
     bytes += 16
     if (typeof value === 'string') bytes += 3 * value.length
     if (value instanceof Uint8Array) bytes += value.length

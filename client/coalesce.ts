@@ -1,17 +1,19 @@
 import { type Call, type CallContext, type Limits, limitsOf, refuseIfGivenUp, untilAnswered } from './call.ts'
 import { sleep } from './clock.ts'
 import {
+  answer,
   endRound,
   expire,
-  giveUp,
+  heed,
   type Lane,
   openLane,
   type Rider,
   type Round,
+  refuse,
   type Waiting,
   watch,
 } from './coalesce-lane.ts'
-import { fits, type Item, NO_LOAD, type Outcome, sendAlone, sendBatch, sum, toItem } from './coalesce-wire.ts'
+import { fits, type Item, type Outcome, sendAlone, sendBatch, toItem } from './coalesce-wire.ts'
 import type { IoasidError } from './errors.ts'
 import { ioasidService } from './methods.ts'
 import { retryDelayMs } from './retry.ts'
@@ -48,42 +50,30 @@ function join<Request, Response>(
   method: Method<Request, Response>,
   request: Request,
   item: Item | undefined,
-  limits: Limits,
+  { deadline, signal }: Limits,
 ): Promise<Response> {
-  const { context } = lane
-  const { deadline, signal } = limits
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => giveUp(lane, waiting, signal)
-    const end = (): void => {
-      waiting.isOver = true
-      signal?.removeEventListener('abort', onAbort)
-    }
     const waiting: Waiting = {
+      method,
+      request: request as never,
       deadline,
+      signal,
       item,
+      // The result of an item is the answer of its method: the same message in both.
+      resolve: resolve as (found: unknown) => void,
+      reject,
+      forget: nothing,
       attempts: 0,
       isOver: false,
-      attempt: (attemptLimits) => context.transport.unary(method, request, attemptLimits),
-      goAlone: () => {
-        end()
-        resolve(untilAnswered(context, method, request, limits))
-      },
-      resolve: (answer) => {
-        end()
-        // The result of an item is the answer of its method: the same message in both.
-        resolve(answer as Response)
-      },
-      reject: (error) => {
-        end()
-        reject(error)
-      },
     }
-    signal?.addEventListener('abort', onAbort)
+    if (signal !== undefined) heed(lane, waiting, signal)
     lane.queue.push(waiting)
     if (lane.round !== undefined && deadline < lane.timerAt) watch(lane)
     if (!lane.isRunning) void run(lane)
   })
 }
+
+function nothing(): void {}
 
 async function run(lane: Lane): Promise<void> {
   lane.isRunning = true
@@ -101,25 +91,30 @@ async function run(lane: Lane): Promise<void> {
 const isRider = (waiting: Waiting): waiting is Rider => waiting.item !== undefined
 
 /** Sends what is at the head of the queue and no Batch takes. */
-function letOthersGo({ queue }: Lane): void {
-  for (let [next] = queue; next !== undefined && (next.isOver || !isRider(next)); [next] = queue) {
+function letOthersGo({ context, queue }: Lane): void {
+  for (let next = queue[0]; next !== undefined && (next.isOver || !isRider(next)); next = queue[0]) {
     queue.shift()
-    if (!next.isOver) next.goAlone()
+    if (!next.isOver) answer(next, untilAnswered(context, next.method, next.request, next))
   }
 }
 
 /** Takes from the head of the queue what one Batch takes, and one at least. */
 function takeRiders({ queue }: Lane): Rider[] {
   const riders: Rider[] = []
-  let load = NO_LOAD
-  for (let [next] = queue; next !== undefined && isRider(next); [next] = queue) {
+  let passed = 0
+  let ids = 0
+  let bytes = 0
+  for (const next of queue) {
+    if (!isRider(next)) break
     if (!next.isOver) {
-      load = sum(load, next.item.load)
-      if (riders.length > 0 && !fits(load)) break
+      ids += next.item.ids
+      bytes += next.item.bytes
+      if (riders.length > 0 && !fits(riders.length + 1, ids, bytes)) break
       riders.push(next)
     }
-    queue.shift()
+    passed += 1
   }
+  queue.splice(0, passed)
   return riders
 }
 
@@ -150,7 +145,7 @@ async function runRound(lane: Lane, riders: readonly Rider[]): Promise<void> {
 function send({ transport, clock }: CallContext, { riders, deadline, stop }: Round): Promise<Outcome[]> {
   const limits = { timeoutMs: Math.max(1, deadline - clock.nowMs()), signal: stop.signal }
   const [first] = riders
-  if (first !== undefined && riders.length === 1) return sendAlone(first.attempt(limits))
+  if (first !== undefined && riders.length === 1) return sendAlone(transport.unary(first.method, first.request, limits))
   const items = riders.map(({ item }) => item)
   return sendBatch(transport, items, limits)
 }
@@ -167,12 +162,12 @@ function settle(
     const outcome = outcomes[index]
     if (rider.isOver || outcome === undefined) continue
     if (outcome.kind === 'answer') {
-      rider.resolve(outcome.answer)
+      answer(rider, outcome.answer)
       continue
     }
     const { error } = outcome
     if (error.code === 'UNAVAILABLE' && rider.attempts < retry.maxAttempts) unanswered.push({ rider, error })
-    else rider.reject(error.code === 'DEADLINE_EXCEEDED' ? (lane.unreachable ?? error) : error)
+    else refuse(rider, error.code === 'DEADLINE_EXCEEDED' ? (lane.unreachable ?? error) : error)
   }
   const failures = Math.max(1, ...unanswered.map(({ rider }) => rider.attempts))
   const wantedMs = Math.max(0, ...unanswered.map(({ error }) => error.retryAfterMs ?? 0))
@@ -180,7 +175,7 @@ function settle(
   const again: Rider[] = []
   for (const { rider, error } of unanswered) {
     if (clock.nowMs() + delayMs < rider.deadline) again.push(rider)
-    else rider.reject(error)
+    else refuse(rider, error)
   }
   lane.unreachable = again.length > 0 ? unanswered[0]?.error : undefined
   return { again, delayMs }

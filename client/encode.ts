@@ -91,16 +91,20 @@ export function encodeDeleteSet(request: DeleteSetRequest): WireDeleteSet {
   return { ...owner(request), ...given('force', request.force, flag) }
 }
 
+const countField = wholeNumber(1, MAX_IDS)
+const spidsField = listOf(0, MAX_IDS, uint32)
+
+/** Not with `given`: an object for each field that may be absent is a twentieth of what a call in a Batch costs. */
 export function encodeAllocate(request: AllocateRequest): WireAllocate {
   check(request, ['setHandle', 'count', 'min', 'max', 'spids', 'privateData', 'requestId'])
-  return {
-    ...owner(request),
-    ...given('count', request.count, wholeNumber(1, MAX_IDS)),
-    ...given('min', request.min, uint32),
-    ...given('max', request.max, uint32),
-    ...given('spids', request.spids, listOf(0, MAX_IDS, uint32)),
-    ...given('private_data', request.privateData, bytes),
-  }
+  const { count, min, max, spids, privateData } = request
+  const wire: WireAllocate = owner(request)
+  if (count !== undefined) wire.count = countField('count', count)
+  if (min !== undefined) wire.min = uint32('min', min)
+  if (max !== undefined) wire.max = uint32('max', max)
+  if (spids !== undefined) wire.spids = spidsField('spids', spids)
+  if (privateData !== undefined) wire.private_data = bytes('private_data', privateData)
+  return wire
 }
 
 export function encodeFree(request: FreeRequest): WireFree {

@@ -1,6 +1,6 @@
 import { type CallOptions, type ChannelOptions, Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js'
 import type { Endpoint } from './endpoint.ts'
-import { cancelled, fromGrpc, IoasidError } from './errors.ts'
+import { cancelled, fromGrpc, IoasidError, malformed } from './errors.ts'
 
 /** A method of the protocol, as proto/load.ts describes it. */
 export interface Method<Request, Response> {
@@ -67,6 +67,44 @@ interface Ongoing {
 /** How long one of several endpoints may take to be connected before the next one is asked. */
 const CONNECT_TIMEOUT_MS = 2_000
 
+/** Says that a call is under way; what it returns says that it is over. */
+type Begin = (call: { readonly cancel: () => void }) => () => void
+
+/**
+ * A unary call, in bytes. Node keeps an HTTP/2 stream, with all that it leads to, until the next full collection of
+ * garbage, and the small ones before it copy all that: so it leads to bytes, and not to the messages and who waits for them.
+ */
+function exchange(
+  client: Client,
+  begin: Begin,
+  path: string,
+  request: Buffer,
+  { timeoutMs, signal }: Pick<UnaryLimits<never>, 'timeoutMs' | 'signal'>,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const options: CallOptions = { deadline: Date.now() + timeoutMs }
+    const call = client.makeUnaryRequest(path, same, same, request, new Metadata(), options, (error, answer) => {
+      end()
+      signal?.removeEventListener('abort', cancel)
+      if (answer === undefined || error !== null) return reject(error)
+      resolve(answer)
+    })
+    const cancel = (): void => call.cancel()
+    const end = begin(call)
+    signal?.addEventListener('abort', cancel)
+  })
+}
+
+const same = (bytes: Buffer): Buffer => bytes
+
+function decode<Response>({ responseDeserialize }: Method<never, Response>, bytes: Buffer): Response {
+  try {
+    return responseDeserialize(bytes)
+  } catch (error) {
+    throw malformed(String(error))
+  }
+}
+
 /**
  * A transport over grpc-js to the first of the endpoints, and to the next one whenever one is UNAVAILABLE, or does not
  * come to be connected: a host that swallows everything would not be found out before the deadline of each call.
@@ -102,18 +140,18 @@ export function grpcTransport(endpoints: readonly Endpoint[]): Transport {
     if (closed || client === undefined) throw cancelled('The client is closed.')
     watchConnecting(client)
     let hasLeft = false
+    const begin: Begin = (call) => {
+      const leave = (): void => {
+        hasLeft = true
+        call.cancel()
+      }
+      const entry: Ongoing = { client, cancel: () => call.cancel(), leave }
+      ongoing.add(entry)
+      return () => ongoing.delete(entry)
+    }
     return {
       client,
-      /** What is under way; the answer is for when it is over. */
-      begin: (call: { cancel: () => void }): (() => void) => {
-        const leave = (): void => {
-          hasLeft = true
-          call.cancel()
-        }
-        const entry: Ongoing = { client, cancel: () => call.cancel(), leave }
-        ongoing.add(entry)
-        return () => ongoing.delete(entry)
-      },
+      begin,
       moveOn: () => moveOnFrom(client),
       failed: (thrown: unknown): Error => {
         if (hasLeft) return new IoasidError({ code: 'UNAVAILABLE', message: `No connection to ${name} in time.` })
@@ -126,28 +164,14 @@ export function grpcTransport(endpoints: readonly Endpoint[]): Transport {
 
   const unary: Transport['unary'] = async (method, request, { timeoutMs, signal, isUnavailable }) => {
     const { client, begin, moveOn, failed } = pick()
-    return new Promise((resolve, reject) => {
-      const { path, requestSerialize, responseDeserialize } = method
-      const options: CallOptions = { deadline: Date.now() + timeoutMs }
-      const call = client.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        new Metadata(),
-        options,
-        (error, response) => {
-          end()
-          signal?.removeEventListener('abort', cancel)
-          if (response === undefined || error !== null) return reject(failed(error))
-          if (isUnavailable?.(response)) moveOn()
-          resolve(response)
-        },
-      )
-      const cancel = (): void => call.cancel()
-      const end = begin(call)
-      signal?.addEventListener('abort', cancel)
-    })
+    const bytes = method.requestSerialize(request)
+    try {
+      const response = decode(method, await exchange(client, begin, method.path, bytes, { timeoutMs, signal }))
+      if (isUnavailable?.(response)) moveOn()
+      return response
+    } catch (thrown) {
+      throw failed(thrown)
+    }
   }
 
   const open: Transport['open'] = (method, request) => {

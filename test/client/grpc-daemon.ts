@@ -31,6 +31,8 @@ interface Handlers {
     call: ServerUnaryCall<unknown, GetStatusResponse>,
     answer: sendUnaryData<GetStatusResponse>,
   ) => void
+  /** What GetStatus answers, whatever that is. */
+  readonly statusBytes?: Buffer
   readonly subscribe?: (call: StreamCall) => void
   readonly batch?: (
     call: ServerUnaryCall<BatchRequest__Output, BatchResponse>,
@@ -41,12 +43,20 @@ interface Handlers {
 /** A grpc-js server that answers GetStatus, Subscribe and Batch as a test likes, on a socket. */
 export async function startFake(
   endpoint: string,
-  { getStatus, subscribe, batch }: Handlers,
+  { getStatus, statusBytes, subscribe, batch }: Handlers,
 ): Promise<{ stop: () => void }> {
   const server = new Server()
   if (getStatus !== undefined) {
     const { GetStatus } = serviceDefinition('ioasid.v1.AdminService')
     server.addService({ GetStatus }, { GetStatus: getStatus })
+  }
+  if (statusBytes !== undefined) {
+    const { GetStatus } = serviceDefinition('ioasid.v1.AdminService')
+    const raw = { ...GetStatus, responseSerialize: () => statusBytes }
+    server.addService(
+      { GetStatus: raw },
+      { GetStatus: (_call: unknown, answer: sendUnaryData<object>) => answer(null, {}) },
+    )
   }
   if (subscribe !== undefined) {
     const { Subscribe } = serviceDefinition('ioasid.v1.NotificationService')

@@ -69,6 +69,15 @@ describe('over grpc', () => {
     await expect(client(endpoint).getStatus({ deadlineMs: 50 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
   })
 
+  it('an answer that is no message is an error of its own', async () => {
+    const endpoint = setUp().endpoint('a')
+    await start(endpoint, { statusBytes: Buffer.from([0xff]) })
+    await expect(client(endpoint).getStatus()).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringContaining("The daemon's answer makes no sense"),
+    })
+  })
+
   it('the facts of a refusal arrive', async () => {
     const endpoint = setUp().endpoint('a')
     const metadata = richTrailer('PERMISSION_DENIED', 'no', { reason: 'NOT_PERMITTED', metadata: { identity: 'me' } })
