@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { startDaemon, tempDir } from '../support/daemon.ts'
+import { shellBlock } from '../support/readme.ts'
 import { repositoryRoot } from '../support/repository.ts'
 
 /** The package as a user gets it: packed, installed in an empty project without what is optional, and used there. */
@@ -21,16 +22,17 @@ let address: string
 
 beforeAll(async () => {
   const directory = tempDir()
+  // As the README says it, but for the directory.
+  const [pack = '', install = ''] = shellBlock('npm pack').replaceAll('/tmp', directory).split('\n')
   // What the build has made: the scripts would build again.
-  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', directory]
-  const { stdout } = await run('npm', pack, { cwd: repositoryRoot })
+  const { stdout } = await run('bash', ['-euc', `${pack} --ignore-scripts --json`], { cwd: repositoryRoot })
   const [packed] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }]
   files = packed.files.map(({ path }) => path).sort()
   project = join(directory, 'project')
   mkdirSync(project)
   writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true }')
-  const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--omit=optional', '--ignore-scripts']
-  await run('npm', ['install', ...quiet, join(directory, packed.filename)], { cwd: project })
+  const quiet = '--prefer-offline --no-audit --no-fund --ignore-scripts'
+  await run('bash', ['-euc', `${install} ${quiet}`], { cwd: project })
   address = (await startDaemon({ args: ['--store', 'memory'] })).address
 })
 

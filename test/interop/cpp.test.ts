@@ -7,4 +7,4 @@ const out = join(tempDir(), 'cpp')
 beforeAll(() => compile('cpp', out), COMPILE_MS)
 
 test('C++ stubs make a set, bind, keep a table from the stream over kill -9, and read the reason of a refusal', () =>
-  bindAndFollow(out))
+  bindAndFollow('cpp', out))

@@ -8,4 +8,4 @@ const out = join(tempDir(), 'go')
 beforeAll(() => compile('go', out, { GOCACHE: join(out, 'cache') }), COMPILE_MS)
 
 test('Go stubs make a set, bind, keep a table from the stream over kill -9, and read the reason of a refusal', () =>
-  bindAndFollow(out))
+  bindAndFollow('go', out))

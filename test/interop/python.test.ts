@@ -11,15 +11,16 @@ import { repositoryRoot } from '../support/repository.ts'
 const PYTHON = '/usr/bin/python3'
 const run = promisify(execFile)
 const stubs = join(tempDir(), 'stubs')
-const env = { ...process.env, IOASID_STUBS: stubs }
+const env = { ...process.env, PYTHONPATH: stubs }
+/** As the README says it, but for the directory. */
+const quickStart = shellBlock('protoc -I')
+  .replace('mkdir -p stubs', `mkdir -p ${stubs}`)
+  .replaceAll('=stubs', `=${stubs}`)
+const vmmLine = /^PYTHONPATH=.*$/m
 const program = (name: string) => join(repositoryRoot, 'test/interop/python', name)
 
 beforeAll(async () => {
-  // As the README says it, but for the directory.
-  const command = shellBlock('protoc -I')
-    .replace('mkdir -p stubs', `mkdir -p ${stubs}`)
-    .replaceAll('_out=stubs', `_out=${stubs}`)
-  await run('bash', ['-euc', command], { cwd: repositoryRoot })
+  await run('bash', ['-euc', quickStart.replace(vmmLine, '')], { cwd: repositoryRoot })
 })
 
 const consumers: ReturnType<typeof startConsumer>[] = []
@@ -55,5 +56,9 @@ test('Python stubs make sets, bind, keep a table from the stream over kill -9, a
   // Each hears of its own VM and of no other.
   await expect.poll(() => b?.at(-1)).toBe('table [(101, 2)]')
   expect(a?.filter((line) => line.startsWith('table'))).toEqual(['table [(101, 1)]'])
+
+  const [command = ''] = vmmLine.exec(quickStart) ?? []
+  const third = await run('bash', ['-euc', command.replace('127.0.0.1:PORT', daemon.address)], { cwd: repositoryRoot })
+  expect(third.stdout).toContain('bound 101 3 ')
   await daemon.stop()
 })

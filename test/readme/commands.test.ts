@@ -34,7 +34,7 @@ async function startsServing(command: string, env: Record<string, string>): Prom
 }
 
 test('every command of the README is run by a test', () => {
-  // npm ci and npm test are what CI calls; the others are run here, in test/examples and in test/interop.
+  // npm ci and npm test are what CI calls; the others are run here, in test/client/pack, test/examples and test/interop.
   const known = [
     'npm ci && npm start',
     'npm start -- --listen',
@@ -42,13 +42,19 @@ test('every command of the README is run by a test', () => {
     'ioasidctl -q set create',
     'npm run example\n',
     'npm run example -- life-cycle',
+    'npm pack',
     'protoc -I',
+    'interop/cpp/Makefile',
+    'interop/go/Makefile',
     'npx buf curl',
   ]
   expect(blocks('sh').map((block) => known.filter((text) => block.includes(text)))).toEqual(known.map((text) => [text]))
 })
 
-test('npm start serves on the embedded store where the surroundings say', async () => {
+// It builds first, beside the compilers of other tests.
+const BUILD_MS = 180_000
+
+test('npm start serves on the embedded store where the surroundings say', { timeout: BUILD_MS }, async () => {
   const directory = tempDir()
   expect(shellBlock('npm ci && npm start')).toContain('npm start ')
   const socket = `unix://${join(directory, 'ioasidd.sock')}`
@@ -56,7 +62,7 @@ test('npm start serves on the embedded store where the surroundings say', async 
   expect(await startsServing('npm start', env)).toBe(socket)
 })
 
-test('npm start passes flags on', async () => {
+test('npm start passes flags on', { timeout: BUILD_MS }, async () => {
   const command = shellBlock('npm start -- --listen').replace('DIR', join(tempDir(), 'data')).trim()
   expect(await startsServing(command, {})).toMatch(/^127\.0\.0\.1:\d+$/)
 })

@@ -1,11 +1,6 @@
-"""The stubs that test/interop/python.test.ts generates from proto/ with Debian's protoc, and how a refusal is read."""
+"""How a refusal is read, with the stubs that the README makes: PYTHONPATH says where they are."""
 
-import os
-import sys
-
-sys.path.insert(0, os.environ["IOASID_STUBS"])
-
-from google.rpc import error_details_pb2, status_pb2  # noqa: E402
+from google.rpc import error_details_pb2, status_pb2
 
 
 def refusal(error):
