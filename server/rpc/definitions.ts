@@ -1,31 +1,78 @@
-import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js'
+import type {
+  handleUnaryCall,
+  MethodDefinition,
+  ServiceDefinition,
+  sendUnaryData,
+  UntypedHandleCall,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js'
 import { type ServiceName, serviceDefinition } from '../../proto/load.ts'
+import type { Log } from './log.ts'
 import { refuseField } from './refused.ts'
+import { internalStatus } from './status.ts'
 import { isWellFormed, wireFormOf } from './wire-form.ts'
 
 /**
- * The loader's definitions, but for what the wire needs of ours: bytes that are no message are a request of their own,
- * which is refused like any other (grpc-js would call it INTERNAL); a Batch comes with its size; and Subscribe's
- * messages are bytes already.
+ * A service whose messages are bytes for grpc-js, and read and written here. Bytes that are no message are a request of
+ * their own, which is refused like any other (grpc-js would call it INTERNAL); a Batch comes with its size; and what
+ * Subscribe writes are bytes already. Node keeps a finished HTTP/2 stream, with all that it leads to, until the next full
+ * collection of garbage, and the small ones before it copy all that: so it leads to bytes, and not to messages.
  */
-export function definitionOf(name: ServiceName): ServiceDefinition {
-  const loaded = serviceDefinition(name) as unknown as Record<string, AnyMethod>
-  const methods = Object.entries(loaded).map(([key, method]) => {
-    const { requestDeserialize, responseSerialize } = method
-    const form = wireFormOf(method.requestType.type)
-    const read = (bytes: Buffer) => {
-      if (!isWellFormed(bytes, form)) return UNREADABLE
-      try {
-        const request = requestDeserialize(bytes)
-        return key === 'Batch' ? { request, bytes: bytes.length } : request
-      } catch {
-        return UNREADABLE
-      }
-    }
-    const write = key === 'Subscribe' ? (bytes: unknown) => bytes : responseSerialize
-    return [key, { ...method, requestDeserialize: read, responseSerialize: write }]
+export function overBytes(log: Log, name: ServiceName, implementation: UntypedServiceImplementation): OverBytes {
+  const methods = Object.entries(serviceDefinition(name) as unknown as Record<string, AnyMethod>)
+  const handlers = methods.flatMap(([key, method]) => {
+    const handler = implementation[key]
+    return handler === undefined
+      ? []
+      : [[key, method.responseStream ? handler : inBytes(log, handler, key, method)] as const]
   })
-  return Object.fromEntries(methods)
+  const definitions = methods.map(([key, method]) => {
+    const requestDeserialize = method.responseStream ? reader(key, method) : same
+    return [key, { ...method, requestDeserialize, responseSerialize: same }] as const
+  })
+  return { definition: Object.fromEntries(definitions), implementation: Object.fromEntries(handlers) }
+}
+
+interface OverBytes {
+  readonly definition: ServiceDefinition
+  readonly implementation: UntypedServiceImplementation
+}
+
+const same = (bytes: unknown) => bytes as Buffer
+
+function reader(key: string, { requestDeserialize, requestType }: AnyMethod): (bytes: Buffer) => unknown {
+  const form = wireFormOf(requestType.type)
+  return (bytes) => {
+    if (!isWellFormed(bytes, form)) return UNREADABLE
+    try {
+      const request = requestDeserialize(bytes)
+      return key === 'Batch' ? { request, bytes: bytes.length } : request
+    } catch {
+      return UNREADABLE
+    }
+  }
+}
+
+function inBytes(
+  log: Log,
+  handler: UntypedHandleCall,
+  key: string,
+  method: AnyMethod,
+): handleUnaryCall<Buffer, Buffer> {
+  const read = reader(key, method)
+  const answer = handler as (call: { readonly request: unknown }, callback: sendUnaryData<unknown>) => void
+  return ({ request }, callback) =>
+    answer({ request: read(request) }, (error, response) => {
+      if (error !== null) return callback(error)
+      let bytes: Buffer
+      try {
+        bytes = method.responseSerialize(response)
+      } catch (cause) {
+        log.error({ method: key, cause }, 'an answer is no message of its method')
+        return callback(internalStatus())
+      }
+      callback(null, bytes)
+    })
 }
 
 type AnyMethod = MethodDefinition<unknown, unknown> & { readonly requestType: { readonly type: object } }

@@ -3,7 +3,7 @@ import type { ServiceName } from '../../proto/load.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createAdminService } from './admin-service.ts'
 import type { LeaseBounds } from './decode.ts'
-import { definitionOf } from './definitions.ts'
+import { overBytes } from './definitions.ts'
 import { createIoasidService } from './ioasid-service.ts'
 import { createLeaseService } from './lease-service.ts'
 import type { Log } from './log.ts'
@@ -34,14 +34,14 @@ export interface ServiceOptions {
 export function createServices(options: ServiceOptions): readonly Service[] {
   const { engine, log, version, isAdmin } = options
   return [
-    service('ioasid.v1.SetService', createSetService(engine, log)),
-    service('ioasid.v1.IoasidService', createIoasidService(engine, log, isAdmin)),
-    service('ioasid.v1.LeaseService', createLeaseService(engine, log, options.leaseBounds)),
-    service('ioasid.v1.NotificationService', createNotificationService(options)),
-    service('ioasid.v1.AdminService', createAdminService({ engine, log, version, isAdmin })),
+    service(log, 'ioasid.v1.SetService', createSetService(engine, log)),
+    service(log, 'ioasid.v1.IoasidService', createIoasidService(engine, log, isAdmin)),
+    service(log, 'ioasid.v1.LeaseService', createLeaseService(engine, log, options.leaseBounds)),
+    service(log, 'ioasid.v1.NotificationService', createNotificationService(options)),
+    service(log, 'ioasid.v1.AdminService', createAdminService({ engine, log, version, isAdmin })),
   ]
 }
 
-function service(name: ServiceName, implementation: UntypedServiceImplementation): Service {
-  return { name, definition: definitionOf(name), implementation }
+function service(log: Log, name: ServiceName, implementation: UntypedServiceImplementation): Service {
+  return { name, ...overBytes(log, name, implementation) }
 }
