@@ -10,6 +10,7 @@ import {
   assertRun,
   BOUND,
   countIds,
+  eachId,
   forEachAged,
   forEachBound,
   forEachId,
@@ -185,5 +186,15 @@ describe('a run within a space', () => {
     ['from 2^32', 2 ** 32, 1],
   ])('is none if %s', (_name, first, count) => {
     expect(() => assertRun(first, count, 8)).toThrow('is not within a space of 8')
+  })
+})
+
+describe('ids read one after the other', () => {
+  it('come with their place in the run and its attributes', () => {
+    expect([...eachId([7, 2, 101, 5, 9, 1, 103, 6], BOUND)]).toEqual([
+      { id: 7, index: 0, attributes: [101, 5] },
+      { id: 8, index: 1, attributes: [101, 5] },
+      { id: 9, index: 0, attributes: [103, 6] },
+    ])
   })
 })
