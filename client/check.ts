@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { invalidField } from './errors.ts'
 
 /**
@@ -89,7 +90,8 @@ export const handle: Check<string, string> = (field, value) => {
 
 export const bytes: Check<Uint8Array, Uint8Array> = (field, value) => {
   if (!(value instanceof Uint8Array)) throw invalidField(field, `a ${typeof value}; a Uint8Array is wanted.`)
-  if (value.length >= 1 && value.length <= MAX_DATA_BYTES) return value
+  // A copy: it is sent later, and again, whatever the caller does with his.
+  if (value.length >= 1 && value.length <= MAX_DATA_BYTES) return new Uint8Array(value)
   throw invalidField(field, `${value.length} bytes long; 1 to ${MAX_DATA_BYTES} are allowed.`)
 }
 
@@ -100,7 +102,11 @@ export const flag: Check<boolean, boolean> = (field, value) => {
 
 /** What is no signal would be found out inside grpc-js, where an exception ends the process. */
 export const abortSignal: Check<AbortSignal, AbortSignal> = (field, value) => {
-  if (value instanceof AbortSignal) return value
+  if (value instanceof AbortSignal) {
+    // Each call that waits listens to it, and Node takes more than ten listeners for a leak.
+    setMaxListeners(0, value)
+    return value
+  }
   throw invalidField(field, `${show(value)}; an AbortSignal is wanted.`)
 }
 

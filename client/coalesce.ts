@@ -15,15 +15,15 @@ import {
 } from './coalesce-lane.ts'
 import { fits, type Item, type Outcome, sendAlone, sendBatch, toItem } from './coalesce-wire.ts'
 import type { IoasidError } from './errors.ts'
-import { ioasidService } from './methods.ts'
+import { ioasidService, leaseService, setService } from './methods.ts'
 import { retryDelayMs } from './retry.ts'
 import type { Method } from './transport.ts'
 
 /**
  * Concurrent changes of one client travel as one Batch. All of them go through one lane, in the order of their calls: what
  * is there at the end of a tick is a round, and the next round is what came while that one had no answer. A round of one is
- * the plain RPC. One round at a time, tried again as a whole, keeps the order also where nobody answers; and each call
- * still ends by itself: with its own answer, error, signal or deadline.
+ * the plain RPC; changes that no Batch takes are rounds of their own. One round at a time, tried again as a whole, keeps the
+ * order also where nobody answers; and each call still ends by itself: with its own answer, error, signal or deadline.
  */
 
 /** As makeCall, but concurrent changes share RPCs. */
@@ -33,9 +33,8 @@ export function makeCoalescedCall(context: CallContext): Call {
   return async (method, request, options = {}) => {
     const limits = limitsOf(context, options)
     const item = toItem(method, request)
-    // What is no change has no place in the order; and where nothing waits, every change before it is on its way.
-    const isFree = item === undefined && (lane.queue.length === 0 || !isChange(method, request))
-    if (isFree) return await untilAnswered(context, method, request, limits)
+    // What is no change has no place in the order.
+    if (item === undefined && !isChange(method, request)) return await untilAnswered(context, method, request, limits)
     refuseIfGivenUp(closing, limits.signal)
     return await join(lane, method, request, item, limits)
   }
@@ -81,22 +80,14 @@ async function run(lane: Lane): Promise<void> {
     // The callers of this tick, and those who were answered just now, may want more.
     await new Promise((resolve) => setImmediate(resolve))
     expire(lane)
-    letOthersGo(lane)
     const riders = takeRiders(lane)
     if (riders.length > 0) await runRound(lane, riders)
+    else await letOthersGo(lane, takeOthers(lane))
   }
   lane.isRunning = false
 }
 
 const isRider = (waiting: Waiting): waiting is Rider => waiting.item !== undefined
-
-/** Sends what is at the head of the queue and no Batch takes. */
-function letOthersGo({ context, queue }: Lane): void {
-  for (let next = queue[0]; next !== undefined && (next.isOver || !isRider(next)); next = queue[0]) {
-    queue.shift()
-    if (!next.isOver) answer(next, untilAnswered(context, next.method, next.request, next))
-  }
-}
 
 /** Takes from the head of the queue what one Batch takes, and one at least. */
 function takeRiders({ queue }: Lane): Rider[] {
@@ -118,6 +109,48 @@ function takeRiders({ queue }: Lane): Rider[] {
   return riders
 }
 
+/**
+ * Takes from the head of the queue what no Batch takes: as much of it as concerns nothing else that is taken, so that many
+ * sets are made, or emptied, at once.
+ */
+function takeOthers({ queue }: Lane): Waiting[] {
+  const others: Waiting[] = []
+  const names = new Set<string>()
+  let passed = 0
+  for (const next of queue) {
+    if (isRider(next)) break
+    if (!next.isOver) {
+      const name = nameOf(next)
+      if (others.length > 0 && (name === ANY || names.has(ANY) || names.has(name))) break
+      others.push(next)
+      if (name !== NEW) names.add(name)
+    }
+    passed += 1
+  }
+  queue.splice(0, passed)
+  return others
+}
+
+const NEW = ''
+const ANY = '*'
+
+/** What a change is a change of: the handle of its set, something new, or who knows what. */
+function nameOf({ method, request }: Waiting): string {
+  if (method === setService.CreateSet || method === leaseService.GrantLease) return NEW
+  const { set_handle } = request as { readonly set_handle?: string }
+  return set_handle || ANY
+}
+
+/** Each ends by itself; the round does when all have. */
+async function letOthersGo(lane: Lane, others: readonly Waiting[]): Promise<void> {
+  lane.round = { riders: [], deadline: Infinity, stop: new AbortController() }
+  const sent = others.map((each) => untilAnswered(lane.context, each.method, each.request, each))
+  for (const [index, each] of others.entries()) answer(each, sent[index])
+  watch(lane)
+  await Promise.allSettled(sent)
+  endRound(lane)
+}
+
 /** One attempt, and the wait before the next one of those that want it: they are the first in the queue then. */
 async function runRound(lane: Lane, riders: readonly Rider[]): Promise<void> {
   const { context, queue } = lane
@@ -129,8 +162,9 @@ async function runRound(lane: Lane, riders: readonly Rider[]): Promise<void> {
   }
   lane.round = round
   for (const rider of riders) rider.attempts += 1
+  // Why others could not be reached is no news of those who have not been sent before.
+  if (riders.every(({ attempts }) => attempts === 1)) lane.unreachable = undefined
   const sending = send(context, round)
-  letOthersGo(lane)
   watch(lane)
   const { again, delayMs } = settle(lane, riders, await sending)
   if (again.length > 0) {

@@ -1,53 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { makeClient } from '../../client/client.ts'
 import type { IoasidError } from '../../client/index.ts'
-import type { Transport } from '../../client/transport.ts'
 import { failureOf } from './failure-of.ts'
-import { fakeTransport } from './fake-transport.ts'
 import { grpcError } from './grpc-error.ts'
-import { manualClock, settle } from './manual-clock.ts'
+import { type Seen, setUp } from './held-rpcs.ts'
+import { settle } from './manual-clock.ts'
 
 const setHandle = 'handle'
 const UNAVAILABLE = 14
-
-interface Seen {
-  readonly path: string
-  readonly request: Record<string, unknown>
-  readonly timeoutMs: number
-  readonly signal: AbortSignal | undefined
-  /** Answers it. */
-  readonly answer: (response: object | Error) => void
-}
-
-/** A client whose RPCs wait until the test answers them. */
-function setUp(settings: Parameters<typeof makeClient>[2] = {}) {
-  const manual = manualClock(1)
-  const rpcs: Seen[] = []
-  const signals: (AbortSignal | undefined)[] = []
-  const fake = fakeTransport(
-    (path, request, timeoutMs) =>
-      new Promise((resolve, reject) => {
-        const answer = (response: object | Error) => (response instanceof Error ? reject(response) : resolve(response))
-        const signal = signals.at(-1)
-        signal?.addEventListener('abort', () => reject(grpcError('CANCELLED')))
-        rpcs.push({ path: path.slice(path.lastIndexOf('/') + 1), request, timeoutMs, signal, answer })
-      }),
-  )
-  const transport: Transport = {
-    ...fake.transport,
-    unary: (method, request, limits) => {
-      signals.push(limits.signal)
-      return fake.transport.unary(method, request, limits)
-    },
-  }
-  const client = makeClient(() => transport, manual.clock, settings)
-  const rpc = (index: number): Seen => {
-    const found = rpcs[index]
-    if (found === undefined) throw new Error(`only ${rpcs.length} RPCs were made`)
-    return found
-  }
-  return { client, ...manual, rpcs, rpc, names: () => rpcs.map(({ path }) => path) }
-}
 
 type Items = readonly Record<string, Record<string, unknown>>[]
 
@@ -221,30 +180,6 @@ describe('the changes of one tick', () => {
     expect(names()).toEqual(['Batch', 'Allocate', 'Allocate'])
     rpc(2).answer({ ioasids: [4], revision: '4' })
     await bytes
-  })
-
-  it('keep their order beside changes that no Batch takes, which nobody waits for; reads go ahead', async () => {
-    const { client, rpc, names } = setUp()
-    const all = [
-      client.createSet(),
-      client.allocate({ setHandle }),
-      client.allocate({ setHandle }),
-      client.freeAll({ setHandle }),
-      client.deleteSet({ setHandle }),
-      client.allocate({ setHandle }),
-      client.getSet({ setHandle }),
-    ]
-    for (const each of all) each.catch(() => {})
-    await settle()
-    // Where nothing waits, a change that no Batch takes goes at once.
-    expect(names()).toEqual(['CreateSet', 'GetSet', 'Batch', 'FreeAll', 'DeleteSet'])
-    client.batch([{ kind: 'allocate', setHandle }]).catch(() => {})
-    await settle()
-    expect(names()).toHaveLength(5)
-    allocated(rpc(2))
-    await settle()
-    expect(names().slice(5)).toEqual(['Allocate', 'Batch'])
-    await client.close()
   })
 
   it('get an error where the answer makes no sense', async () => {
