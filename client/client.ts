@@ -14,6 +14,7 @@ import { openPasidTable } from './pasid-table.ts'
 import { DEFAULT_RETRY, type RetrySettings } from './retry.ts'
 import { setMethods } from './set-methods.ts'
 import { subscribe } from './subscription.ts'
+import { securityOf, type TlsOptions } from './tls.ts'
 import { grpcTransport, type Transport } from './transport.ts'
 
 const DEFAULT_DEADLINE_MS = 10_000
@@ -47,6 +48,11 @@ export interface ConnectOptions extends ClientSettings {
    * or without that variable `~/.local/state/ioasidd/ioasidd.sock`.
    */
   readonly endpoint?: string | readonly string[] | undefined
+  /**
+   * TLS, for endpoints by TCP; `{}` trusts the CAs that Node trusts. Default: none. A Unix socket needs none, and is refused
+   * together with it.
+   */
+  readonly tls?: TlsOptions | undefined
 }
 
 /**
@@ -59,13 +65,14 @@ export interface ConnectOptions extends ClientSettings {
  * await client.close()
  */
 export function connect(options: ConnectOptions = {}): Client {
-  check(options, ['endpoint', 'deadlineMs', 'retry', 'coalesce'])
-  const { endpoint = systemEndpoint(), ...settings } = options
+  check(options, ['endpoint', 'tls', 'deadlineMs', 'retry', 'coalesce'])
+  const { endpoint = systemEndpoint(), tls, ...settings } = options
   const names = typeof endpoint === 'string' ? [endpoint] : endpoint
   if (!Array.isArray(names) || names.length === 0)
     throw invalidField('endpoint', 'a text, or a list of some, is wanted.')
   const endpoints = names.map(parseEndpoint)
-  return makeClient(() => grpcTransport(endpoints), systemClock, settings)
+  const security = securityOf(endpoints, tls)
+  return makeClient(() => grpcTransport(endpoints, security), systemClock, settings)
 }
 
 function systemEndpoint(): string {

@@ -143,15 +143,18 @@ function statusName(code: unknown): StatusName {
   return isStatusName(name) ? name : 'UNKNOWN'
 }
 
-/** What grpc-js rejects with, whatever it is, as the one error of the SDK. */
-export function fromGrpc(error: unknown): IoasidError {
+/**
+ * What grpc-js rejects with, whatever it is, as the one error of the SDK. `explain`: what is said of the last error of an
+ * endpoint to which no connection comes about.
+ */
+export function fromGrpc(error: unknown, explain = (lastError: string) => `No connection: ${lastError}`): IoasidError {
   if (error instanceof IoasidError) return error
   if (!(error instanceof Error)) return new IoasidError({ code: 'UNKNOWN', message: String(error), cause: error })
   const { code, details, metadata } = error as Error & { code?: unknown; details?: unknown; metadata?: unknown }
   // An error without a status comes from the machinery between here and the wire: a bug.
   if (typeof code !== 'number') return new IoasidError({ code: 'INTERNAL', message: error.message, cause: error })
   const rich = metadata instanceof Metadata ? readDetails(metadata) : {}
-  const message = typeof details === 'string' && details !== '' ? tidy(details) : error.message
+  const message = typeof details === 'string' && details !== '' ? tidy(details, explain) : error.message
   return new IoasidError({ code: statusName(code), message, ...rich, cause: error })
 }
 
@@ -182,12 +185,14 @@ function retryAfterMs(metadata: Readonly<Record<string, string>>): number | unde
   return delayMs >= 0 ? delayMs : undefined
 }
 
+const NOT_CONNECTED = /^No connection established\. Last error: (.*)\. Resolution note: .*$/s
+
 /** What grpc-js says where nobody listens, without what it says of itself. Any other text is left alone. */
-function tidy(details: string): string {
-  return details.replace(
-    /^No connection established\. Last error: (?:Error: )?(.*)\. Resolution note: .*$/s,
-    'No connection: $1',
-  )
+function tidy(details: string, explain: (lastError: string) => string): string {
+  const [, lastError] = NOT_CONNECTED.exec(details) ?? []
+  if (lastError === undefined) return details
+  // In front of some there is their class, and behind others a time.
+  return explain(lastError.replace(/^Error(?: \[\w+\])?: /, '').replace(/\s*(?:\(\d{4}-[-\d]+T[\d:.]+Z\))?$/, ''))
 }
 
 const statusCodec = messageCodec('google.rpc.Status')

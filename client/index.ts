@@ -68,6 +68,7 @@ export type {
   Subscription,
   SubscriptionItem,
 } from './subscription-types.ts'
+export type { TlsOptions } from './tls.ts'
 export {
   type DaemonStatus,
   type FreeResult,

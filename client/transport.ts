@@ -1,6 +1,7 @@
-import { type CallOptions, type ChannelOptions, Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js'
+import { type CallOptions, type ChannelOptions, Client, connectivityState, Metadata } from '@grpc/grpc-js'
 import type { Endpoint } from './endpoint.ts'
 import { cancelled, fromGrpc, IoasidError, malformed } from './errors.ts'
+import type { Security } from './tls.ts'
 
 /** A method of the protocol, as proto/load.ts describes it. */
 export interface Method<Request, Response> {
@@ -109,8 +110,9 @@ function decode<Response>({ responseDeserialize }: Method<never, Response>, byte
  * A transport over grpc-js to the first of the endpoints, and to the next one whenever one is UNAVAILABLE, or does not
  * come to be connected: a host that swallows everything would not be found out before the deadline of each call.
  */
-export function grpcTransport(endpoints: readonly Endpoint[]): Transport {
-  const clients = endpoints.map(({ target }) => new Client(target, credentials.createInsecure(), CHANNEL_OPTIONS))
+export function grpcTransport(endpoints: readonly Endpoint[], security: Security): Transport {
+  const channelOptions = { ...CHANNEL_OPTIONS, ...security.channelOptions }
+  const clients = endpoints.map(({ target }) => new Client(target, security.credentials, channelOptions))
   const ongoing = new Set<Ongoing>()
   /** Those whose connection is waited for. */
   const connecting = new Set<Client>()
@@ -136,8 +138,8 @@ export function grpcTransport(endpoints: readonly Endpoint[]): Transport {
 
   const pick = () => {
     const client = clients[current]
-    const name = endpoints[current]?.name
-    if (closed || client === undefined) throw cancelled('The client is closed.')
+    const endpoint = endpoints[current]
+    if (closed || client === undefined || endpoint === undefined) throw cancelled('The client is closed.')
     watchConnecting(client)
     let hasLeft = false
     const begin: Begin = (call) => {
@@ -154,8 +156,9 @@ export function grpcTransport(endpoints: readonly Endpoint[]): Transport {
       begin,
       moveOn: () => moveOnFrom(client),
       failed: (thrown: unknown): Error => {
-        if (hasLeft) return new IoasidError({ code: 'UNAVAILABLE', message: `No connection to ${name} in time.` })
-        const error = fromGrpc(thrown)
+        if (hasLeft)
+          return new IoasidError({ code: 'UNAVAILABLE', message: `No connection to ${endpoint.name} in time.` })
+        const error = fromGrpc(thrown, (lastError) => security.explain(endpoint, lastError))
         if (error.code === 'UNAVAILABLE') moveOnFrom(client)
         return error
       },

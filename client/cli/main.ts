@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFile } from 'node:fs/promises'
 import { main } from './program.ts'
 import { EXIT } from './run.ts'
 import { terminalOf } from './terminal.ts'
@@ -40,7 +41,12 @@ const code = await main(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   env: process.env,
   // grpc-js and the protocol are loaded when a daemon is asked: help and wrong words do not wait for them.
-  connect: async (options) => (await import('../index.ts')).connect(options),
+  connect: async (options) => {
+    // grpc-js gives Node an IP address as the server's name, of which Node would warn (DEP0123): nothing to an operator.
+    if (options.tls !== undefined) process.noDeprecation = true
+    return (await import('../index.ts')).connect(options)
+  },
+  readFile: (path) => readFile(path),
   interrupted: interrupted.signal,
   nowMs: Date.now,
   monotonicMs: () => performance.now(),

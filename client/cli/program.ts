@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { duration, repeated } from './arguments.ts'
+import { duration, notEmpty, repeated } from './arguments.ts'
 import { addBindingCommands } from './binding-commands.ts'
 import { addCheckCommand } from './check-command.ts'
 import { addCompletionCommand } from './completion-command.ts'
@@ -22,6 +22,9 @@ strings, private data is hexadecimal.
 
 Environment:
   IOASIDCTL_ENDPOINT      where the daemon listens, unless --endpoint is given
+  IOASIDCTL_CACERT        the files of TLS, unless --cacert, --cert or --key
+  IOASIDCTL_CERT          is given; left aside with a Unix socket
+  IOASIDCTL_KEY
   IOASIDCTL_SET_HANDLE    the set, unless --set-handle or --token is given
   IOASIDCTL_LEASE_HANDLE  the lease, unless --lease is given
 
@@ -55,6 +58,10 @@ function makeProgram(io: Io): Command {
     .description('Asks ioasidd, the daemon that owns the PASIDs (IOASIDs) of a host, and tells it what to do.')
     .version(`ioasidctl ${readVersion()}`, '-V, --version', 'print the version')
     .option('--endpoint <address>', 'where the daemon listens: unix:///path, tcp://host:port; repeatable', repeated)
+    .option('--cacert <file>', 'TLS: certificates of the CAs that the daemon may have its own of, PEM', notEmpty)
+    .option('--cert <file>', "TLS: the client's certificate, PEM; goes with --key", notEmpty)
+    .option('--key <file>', "TLS: the key of the client's certificate, PEM", notEmpty)
+    .option('--server-name <name>', "TLS: the name in the daemon's certificate, if not the endpoint's host", notEmpty)
     .addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'))
     .option('--no-headers', 'tables without their first line')
     .option('-q, --quiet', 'print names alone, as -o name')

@@ -3,6 +3,7 @@ import type { CallOptions, Client, ConnectOptions, IoasidError, SetRef } from '.
 import { name, notEmpty } from './arguments.ts'
 import { dataText, type Format, isData, type Output } from './output.ts'
 import { startProgress } from './progress.ts'
+import { readTls, type TlsFlags, tlsGiven, tlsRefusal } from './tls-flags.ts'
 
 /** The world, as the commands see it: a test gives them another one. */
 export interface Io {
@@ -12,6 +13,8 @@ export interface Io {
   readonly err: (text: string) => void
   readonly env: Readonly<Record<string, string | undefined>>
   readonly connect: (options: ConnectOptions) => Promise<Client>
+  /** The bytes of a file; rejects where it cannot be read. */
+  readonly readFile: (path: string) => Promise<Uint8Array>
   /** Aborted when the user has had enough. */
   readonly interrupted: AbortSignal
   /** The wall time in ms since 1970. */
@@ -43,7 +46,7 @@ export const EXIT = {
 } as const
 
 /** The options that every command has. */
-export interface Globals {
+export interface Globals extends TlsFlags {
   readonly endpoint?: readonly string[]
   readonly output: Format
   readonly headers: boolean
@@ -84,14 +87,21 @@ export async function withClient(
   }
 }
 
-async function connect(io: Io, command: Command, { endpoint, deadline }: Globals): Promise<Client> {
-  const fromEnv = io.env['IOASIDCTL_ENDPOINT'] || undefined
+async function connect(io: Io, command: Command, globals: Globals): Promise<Client> {
+  const endpoint = globals.endpoint ?? (io.env['IOASIDCTL_ENDPOINT'] || undefined)
+  const given = tlsGiven(io.env, globals, endpoint)
+  const tls = await readTls(given, io.readFile, (sentence) => usage(command, sentence))
   try {
-    return await io.connect({ endpoint: endpoint ?? fromEnv, deadlineMs: deadline })
+    return await io.connect({ endpoint, tls, deadlineMs: globals.deadline })
   } catch (error) {
     const [violation] = isIoasidError(error) ? error.violations : []
-    if (violation?.field !== 'endpoint') throw error
-    return usage(command, `${endpoint === undefined ? 'IOASIDCTL_ENDPOINT' : '--endpoint'}: ${violation.description}`)
+    if (violation?.field === 'endpoint') {
+      const source = globals.endpoint === undefined ? 'IOASIDCTL_ENDPOINT' : '--endpoint'
+      return usage(command, `${source}: ${violation.description}`)
+    }
+    const sentence = violation === undefined ? undefined : tlsRefusal(given, violation)
+    if (sentence === undefined) throw error
+    return usage(command, sentence)
   }
 }
 

@@ -56,7 +56,7 @@ describe('an endpoint', () => {
     expect(() => connect({ endpoint: 5 as never })).toThrow('endpoint')
     expect(() => connect('host:1' as never)).toThrow('an object is wanted')
     expect(() => connect(null as never)).toThrow('an object is wanted')
-    expect(() => connect({ endpoints: ['host:1'] } as never)).toThrow('endpoints: not known; endpoint, deadlineMs')
+    expect(() => connect({ endpoints: ['host:1'] } as never)).toThrow('endpoints: not known; endpoint, tls, deadlineMs')
     expect(() => connect({ endpoint: 'host:1', retry: { initialDelayMs: 0 } })).toThrow('retry.initial_delay_ms')
   })
 })

@@ -47,6 +47,10 @@ describe('an error', () => {
   it('says where nobody listens, and nothing of resolvers', () => {
     const details = 'No connection established. Last error: Error: connect ENOENT /run/x.sock. Resolution note: '
     expect(fromGrpc(grpcError('UNAVAILABLE', details)).message).toBe('No connection: connect ENOENT /run/x.sock')
+    const late =
+      'No connection established. Last error: Failed to connect (2026-11-22T17:53:31.326Z). Resolution note: x'
+    expect(fromGrpc(grpcError('UNAVAILABLE', late)).message).toBe('No connection: Failed to connect')
+    expect(fromGrpc(grpcError('UNAVAILABLE', late), (why) => `[${why}]`).message).toBe('[Failed to connect]')
   })
 
   it('survives details that are none', () => {

@@ -40,11 +40,12 @@ interface Handlers {
   ) => void
 }
 
-/** A grpc-js server that answers GetStatus, Subscribe and Batch as a test likes, on a socket. */
+/** A grpc-js server that answers GetStatus, Subscribe and Batch as a test likes, on a socket or `host:0`. */
 export async function startFake(
   endpoint: string,
   { getStatus, statusBytes, subscribe, batch }: Handlers,
-): Promise<{ stop: () => void }> {
+  credentials = ServerCredentials.createInsecure(),
+): Promise<{ readonly stop: () => void; readonly port: number }> {
   const server = new Server()
   if (getStatus !== undefined) {
     const { GetStatus } = serviceDefinition('ioasid.v1.AdminService')
@@ -66,8 +67,8 @@ export async function startFake(
     const { Batch } = serviceDefinition('ioasid.v1.IoasidService')
     server.addService({ Batch }, { Batch: batch })
   }
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(endpoint, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()))
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(endpoint, credentials, (error, bound) => (error ? reject(error) : resolve(bound)))
   })
-  return { stop: () => server.forceShutdown() }
+  return { stop: () => server.forceShutdown(), port }
 }

@@ -3,11 +3,14 @@ import type { Terminal } from '../../../client/cli/run.ts'
 import { makeClient } from '../../../client/client.ts'
 import { parseEndpoint } from '../../../client/endpoint.ts'
 import { type ConnectOptions, connect } from '../../../client/index.ts'
+import { securityOf } from '../../../client/tls.ts'
 import { fakeTransport } from '../fake-transport.ts'
 import { manualClock } from '../manual-clock.ts'
 
 interface World {
   readonly env?: Record<string, string>
+  /** By path. */
+  readonly files?: Readonly<Record<string, string>>
   /** What the daemon answers, or throws. */
   readonly answer?: Parameters<typeof fakeTransport>[0]
   /** When what was printed is written. Default: at once. */
@@ -25,6 +28,7 @@ interface World {
 /** ioasidctl in a world of its own: a daemon that answers as the test likes, output as text. */
 export function ioasidctl({
   env = {},
+  files = {},
   answer,
   written = async () => {},
   connectTo,
@@ -52,9 +56,14 @@ export function ioasidctl({
       connect: async (options) => {
         connected.push(options)
         if (connectTo !== undefined) return connect({ ...options, endpoint: connectTo })
-        const { endpoint = [], ...settings } = options
-        for (const name of [endpoint].flat()) parseEndpoint(name)
+        const { endpoint = 'unix:///run/ioasidd/ioasidd.sock', tls, ...settings } = options
+        securityOf([endpoint].flat().map(parseEndpoint), tls)
         return makeClient(() => fake.transport, manual.clock, settings)
+      },
+      readFile: async (path) => {
+        const text = files[path]
+        if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`)
+        return Buffer.from(text)
       },
       interrupted: interrupt.signal,
       nowMs: () => Date.parse('2026-01-02T03:04:05Z'),

@@ -1,9 +1,14 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ServerCredentials } from '@grpc/grpc-js'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { connect } from '../../../client/index.ts'
+import { ca, client, otherCa, server } from '../../support/certificates.ts'
+import { tempDir } from '../../support/daemon.ts'
 import { repositoryRoot } from '../../support/repository.ts'
 import { serve } from '../../support/rpc.ts'
+import { startFake } from '../grpc-daemon.ts'
 
 const MAIN = join(repositoryRoot, 'dist/ioasidctl/main.js')
 
@@ -30,6 +35,59 @@ describe('ioasidctl as a process', () => {
   it('keeps its exit code where nobody can be told of the error', () => {
     expect(shell('ioasidctl frobnicate 2>/dev/full').status).toBe(2)
     expect(shell('ioasidctl frobnicate 2>&1 | true').status).toBe(2)
+  })
+})
+
+describe('ioasidctl over TLS, as a process,', () => {
+  async function setUp() {
+    const secret = ServerCredentials.createSsl(
+      Buffer.from(ca),
+      [{ private_key: Buffer.from(server.key), cert_chain: Buffer.from(server.cert) }],
+      true,
+    )
+    const getStatus = (_call: unknown, answer: (error: null, value: object) => void) =>
+      answer(null, { version: '1.2.3', role: 'LEADER' })
+    const daemon = await startFake('127.0.0.1:0', { getStatus }, secret)
+    onTestFinished(daemon.stop)
+    const directory = tempDir()
+    const files = { ca, 'other-ca': otherCa, cert: client.cert, key: client.key }
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
+    const ctl = (env: Record<string, string>, ...argv: string[]) =>
+      new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
+        const args = [MAIN, '--endpoint', `127.0.0.1:${daemon.port}`, ...argv, 'status', '-o', 'json']
+        const options = { cwd: directory, env: { ...process.env, ...env } }
+        execFile(process.execPath, args, options, (error, stdout, stderr) =>
+          resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
+        )
+      })
+    return { ctl, port: daemon.port }
+  }
+
+  it('reads its files, and Node has nothing to say', async () => {
+    const { ctl } = await setUp()
+    const answered = { code: 0, stdout: expect.stringContaining('"version": "1.2.3"'), stderr: '' }
+    expect(await ctl({}, '--cacert', 'ca', '--cert', 'cert', '--key', 'key')).toEqual(answered)
+    const env = { IOASIDCTL_CACERT: 'ca', IOASIDCTL_CERT: 'cert', IOASIDCTL_KEY: 'key' }
+    expect(await ctl(env, '--server-name', 'localhost')).toEqual(answered)
+  })
+
+  it('says which file cannot be read, and why nothing is connected', async () => {
+    const { ctl, port } = await setUp()
+    expect(await ctl({}, '--cacert', '.')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: "error: --cacert: '.' cannot be read: EISDIR: illegal operation on a directory.\n",
+    })
+    const { code, stderr } = await ctl({}, '--cacert', 'other-ca', '--deadline', '500ms')
+    expect({ code, error: JSON.parse(stderr).error }).toMatchObject({
+      code: 4,
+      error: {
+        code: 'UNAVAILABLE',
+        message:
+          `No connection to 127.0.0.1:${port}: the daemon's certificate is not trusted: ` +
+          'self-signed certificate in certificate chain.',
+      },
+    })
   })
 })
 

@@ -22,6 +22,7 @@ it('ioasidctl watch --hold keeps an id until it has printed its teardown, and ge
       },
       env,
       connect: async (options) => connect(options),
+      readFile: async () => new Uint8Array(),
       interrupted: user.signal,
       nowMs: () => 0,
       monotonicMs: () => 0,

@@ -21,6 +21,7 @@ it('ioasidctl tells who keeps a freed id from being free, until nobody does', as
       err: print,
       env,
       connect: async (options) => connect(options),
+      readFile: async () => new Uint8Array(),
       interrupted,
       nowMs: () => 0,
       monotonicMs: () => 0,

@@ -22,6 +22,7 @@ describe('ioasidctl', () => {
         err: print,
         env,
         connect: async (options) => connect(options),
+        readFile: async () => new Uint8Array(),
         interrupted,
         nowMs: Date.now,
         monotonicMs: () => performance.now(),

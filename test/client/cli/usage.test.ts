@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ca, client, otherCa } from '../../support/certificates.ts'
 import { grpcError } from '../grpc-error.ts'
 import { ioasidctl, once } from './fake-io.ts'
 
@@ -89,6 +90,34 @@ describe('the endpoint', () => {
     expect(await endpoint(fromEnv)).toBe('host:1')
     expect(await endpoint({})).toBeUndefined()
     expect(await endpoint({ IOASIDCTL_ENDPOINT: '' })).toBeUndefined()
+  })
+})
+
+describe('TLS', () => {
+  const files = { ca, cert: client.cert, key: client.key, 'other-ca': otherCa }
+  const bytes = (text: string) => Buffer.from(text)
+  const connectedWith = async (env: Record<string, string>, ...argv: string[]) => {
+    const cli = ioasidctl({ env, files, answer: () => ({ sets: [] }) })
+    expect([await cli.run('set', 'list', ...argv), cli.err()]).toEqual([0, ''])
+    return cli.connected[0]?.tls
+  }
+  const fromEnv = { IOASIDCTL_CACERT: 'ca', IOASIDCTL_CERT: 'cert', IOASIDCTL_KEY: 'key' }
+  const all = { ca: bytes(ca), cert: bytes(client.cert), key: bytes(client.key) }
+
+  it('is that of the flags, else of the environment, else none', async () => {
+    const host = ['--endpoint', 'host:1']
+    expect(await connectedWith({}, ...host)).toBeUndefined()
+    expect(await connectedWith(fromEnv, ...host)).toEqual(all)
+    const flags = ['--cacert', 'ca', '--cert', 'cert', '--key', 'key', '--server-name', 'b.example']
+    expect(await connectedWith({}, ...host, ...flags)).toEqual({ ...all, serverName: 'b.example' })
+    expect(await connectedWith(fromEnv, ...host, '--cacert', 'other-ca')).toEqual({ ...all, ca: bytes(otherCa) })
+    expect(await connectedWith({ IOASIDCTL_CACERT: '' }, ...host)).toBeUndefined()
+  })
+
+  it('of the environment is left aside where the daemon is asked on a Unix socket', async () => {
+    expect(await connectedWith(fromEnv, '--endpoint', 'unix:///x.sock')).toBeUndefined()
+    expect(await connectedWith({ ...fromEnv, IOASIDCTL_ENDPOINT: 'unix:///x.sock' })).toBeUndefined()
+    expect(await connectedWith({ IOASIDCTL_CACERT: '/nowhere' })).toBeUndefined()
   })
 })
 

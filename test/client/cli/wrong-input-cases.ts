@@ -45,6 +45,14 @@ const ofSet = {
   '--token': [...name, { texts: [''], says: 'error: --token is empty; an anonymous set is found by its handle.' }],
 } satisfies WrongInputs
 
+const file = (flag: string): readonly Wrong[] => [
+  ...empty,
+  {
+    texts: ['/nowhere.pem'],
+    says: `error: ${flag}: '/nowhere.pem' cannot be read: ENOENT: no such file or directory.`,
+  },
+]
+
 /** Of every command. */
 export const everywhere: CommandInputs = {
   wrong: {
@@ -52,6 +60,16 @@ export const everywhere: CommandInputs = {
       texts: [text],
       says: `error: --endpoint: '${text}'; unix:///path, tcp://host:port or host:port is wanted.`,
     })),
+    '--cacert': file('--cacert'),
+    '--cert': file('--cert'),
+    '--key': file('--key'),
+    '--server-name': [
+      ...empty,
+      ...['host:7000', 'a b', '.example', 'https://host'].map((text) => ({
+        texts: [text],
+        says: `error: --server-name: '${text}'; a name as host.example, or an IP address, is wanted, without a port.`,
+      })),
+    ],
     '--output': choice('table', 'wide', 'json', 'jsonl', 'yaml', 'name'),
     '--deadline': time('1ms', '24h', '25h'),
   },

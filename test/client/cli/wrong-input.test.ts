@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
+import { ca, client, stranger } from '../../support/certificates.ts'
 import { settle } from '../manual-clock.ts'
 import { commandTree, type Leaf } from './command-tree.ts'
 import { ioasidctl } from './fake-io.ts'
@@ -9,8 +10,13 @@ import { commandInputs, everywhere, type WrongInputs } from './wrong-input-cases
 const named = { IOASIDCTL_SET_HANDLE: 'key-to-a', IOASIDCTL_LEASE_HANDLE: 'key-to-kvm' }
 
 /** A command that ends by itself, with 2 and one sentence, before a daemon is asked anything. */
-async function isRefused(argv: readonly string[], sentence: string, env: Record<string, string> = named) {
-  const cli = ioasidctl({ env })
+async function isRefused(
+  argv: readonly string[],
+  sentence: string,
+  env: Record<string, string> = named,
+  files: Record<string, string> = {},
+) {
+  const cli = ioasidctl({ env, files })
   const code = cli.run(...argv)
   await settle()
   // One that watches in spite of it would go on.
@@ -127,6 +133,57 @@ describe('what is not named is asked for, and nothing is sent:', () => {
 it('a wrong endpoint of the environment is named by its variable', async () => {
   const says = "error: IOASIDCTL_ENDPOINT: 'host'; unix:///path, tcp://host:port or host:port is wanted."
   await isRefused(['status'], says, { IOASIDCTL_ENDPOINT: 'host' })
+})
+
+describe('what is wrong with TLS is named by its flag, or by its variable, and nothing is sent:', () => {
+  const files = {
+    ca,
+    cert: client.cert,
+    key: client.key,
+    'other.key': stranger.key,
+    note: 'hello',
+    cut: ca.slice(0, 200),
+  }
+  const noCertificate = 'no certificate is in it; PEM is wanted, -----BEGIN CERTIFICATE-----.'
+
+  it.each<[string, string]>([
+    ['--cacert note', `--cacert: 'note': ${noCertificate}`],
+    ['--cacert key', `--cacert: 'key': ${noCertificate}`],
+    ['--cacert cut', "--cacert: 'cut': certificate 1 of 1 is damaged, or not whole."],
+    ['--cert note --key key', `--cert: 'note': ${noCertificate}`],
+    ['--cert cert --key note', "--key: 'note': no key is in it; PEM is wanted, -----BEGIN PRIVATE KEY-----."],
+    ['--cert cert --key other.key', "--key: 'other.key': it is not the key of the certificate."],
+    ['--cert cert', "--cert: 'cert': a certificate goes with its key, which is missing."],
+    ['--key key', "--key: 'key': a key goes with its certificate, which is missing."],
+    [
+      '--cacert ca --server-name a:1',
+      "--server-name: 'a:1'; a name as host.example, or an IP address, is wanted, without a port.",
+    ],
+    [
+      '--server-name a --endpoint unix:///x.sock',
+      "--server-name: 'unix:///x.sock' is a Unix socket, which needs no TLS: leave it out, or name host:port.",
+    ],
+  ])('%s', async (flags, sentence) => {
+    const argv = ['status', '--endpoint', 'host:1', ...flags.split(' ')]
+    await isRefused(argv, `error: ${sentence}`, {}, files)
+  })
+
+  it.each<[Record<string, string>, string]>([
+    [
+      { IOASIDCTL_CACERT: '/nowhere' },
+      "IOASIDCTL_CACERT: '/nowhere' cannot be read: ENOENT: no such file or directory.",
+    ],
+    [{ IOASIDCTL_CERT: 'note', IOASIDCTL_KEY: 'key' }, `IOASIDCTL_CERT: 'note': ${noCertificate}`],
+    [{ IOASIDCTL_KEY: 'key' }, "IOASIDCTL_KEY: 'key': a key goes with its certificate, which is missing."],
+    [
+      { IOASIDCTL_CACERT: 'ca', IOASIDCTL_ENDPOINT: 'unix:///x.sock' },
+      "--cert: 'unix:///x.sock' is a Unix socket, which needs no TLS: leave it out, or name host:port.",
+    ],
+  ])('%j', async (env, sentence) => {
+    const isSocket = env['IOASIDCTL_ENDPOINT'] !== undefined
+    const flags = isSocket ? ['--cert', 'cert', '--key', 'key'] : ['--endpoint', 'host:1']
+    await isRefused(['status', ...flags], `error: ${sentence}`, env, files)
+  })
 })
 
 const many = Array.from({ length: 65_537 }, (_, index) => String(index))
