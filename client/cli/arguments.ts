@@ -76,12 +76,25 @@ export function typeList(text: string): readonly NotificationType[] {
   })
 }
 
-const PRIORITIES: readonly Priority[] = ['CPU', 'IOMMU', 'DEVICE']
+export const PRIORITIES: readonly Priority[] = ['CPU', 'IOMMU', 'DEVICE']
 
-export function priority(text: string): Priority {
-  const found = PRIORITIES.find((known) => known === text.toUpperCase())
-  if (found !== undefined) return found
-  throw new InvalidArgumentError(`One of ${PRIORITIES.join(', ')} is allowed.`)
+/** One of a few words, in whatever case: commander by itself wants that of its choices. */
+export function anyCase<Word extends string>(words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const found = words.find((word) => word.toLowerCase() === text.toLowerCase())
+    if (found !== undefined) return found
+    throw new InvalidArgumentError(`Allowed choices are ${words.join(', ')}.`)
+  }
+}
+
+/** Of private data. */
+export const MAX_DATA_BYTES = 4096
+const HEX = /^(?:[0-9A-Fa-f]{2})+$/
+
+/** Private data, as JSON prints it. */
+export function hexBytes(text: string): Uint8Array {
+  if (HEX.test(text) && text.length <= 2 * MAX_DATA_BYTES) return Buffer.from(text, 'hex')
+  throw new InvalidArgumentError(`1 to ${MAX_DATA_BYTES} bytes in hexadecimal are allowed, two digits for each: 01ff.`)
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }

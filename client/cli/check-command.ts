@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { duration, wholeNumber } from './arguments.ts'
 import { printFacts } from './output.ts'
 import { type Io, type Session, withClient } from './run.ts'
@@ -20,7 +20,7 @@ export function addCheckCommand(program: Command, io: Io): void {
       'Allocates and frees ids for a while, in a set of its own that is gone afterwards, and says how fast that was. ' +
         'Each of it is a change on disk: what else the daemon does will notice, and its history grows by as much.',
     )
-    .option('--duration <duration>', 'how long: 500ms, 5s, 1m', duration, 5000)
+    .addOption(new Option('--duration <duration>', 'how long: 500ms, 5s, 1m').argParser(duration).default(5000, '5s'))
     .option('--callers <n>', 'how many at the same time', wholeNumber(1, 1000), 16)
     .addHelpText(
       'after',

@@ -10,7 +10,7 @@ Examples:
   ioasidctl completion fish > ~/.config/fish/completions/ioasidctl.fish
 `
 
-/** Added last: it knows the commands that are there by then. */
+/** Added last but for help: it knows the commands that are there by then. */
 export function addCompletionCommand(program: Command, io: Io): void {
   program
     .command('completion')
@@ -68,7 +68,10 @@ function choicesOf({ short, long, argChoices }: Option): Place['choices'] {
 
 const wordsOf = (described: readonly Described[]): string => described.map(({ word }) => word).join(' ')
 
-/** Walks along the words that name a command, past options, and offers what may follow. */
+/**
+ * Walks along the words that name a command, past options, and offers what may follow. Behind `--output=` bash takes the
+ * sign for a word of its own, other shells take all of it for one. Of words with commas between it offers the next one.
+ */
 function bash(places: readonly Place[]): string {
   const cases = places.map(
     ({ path, commands, options }) => `    '${path}') words='${wordsOf(commands)}'; options='${wordsOf(options)}' ;;`,
@@ -78,12 +81,18 @@ function bash(places: readonly Place[]): string {
     places.flatMap((place) => place.choices.map(({ option, words }) => [option, words.join(' ')])),
   )
   const taken = [...choices].map(
-    ([option, words]) => `    ${option}) COMPREPLY=($(compgen -W '${words}' -- "$word")); return ;;`,
+    ([option, words]) => `    ${option}) COMPREPLY=($(compgen -P "$prefix" -W '${words}' -- "$value")); return ;;`,
   )
   return `# ioasidctl completion bash
 _ioasidctl() {
-  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} place= next words options index
-  case $before in
+  local word=\${COMP_WORDS[COMP_CWORD]} option=\${COMP_WORDS[COMP_CWORD-1]} place= next words options index
+  local value=$word prefix=
+  if [[ $word == '=' ]]; then value=
+  elif [[ $option == '=' ]]; then option=\${COMP_WORDS[COMP_CWORD-2]}
+  elif [[ $word == --*=* ]]; then option=\${word%%=*} prefix=$option= value=\${word#*=}
+  fi
+  [[ $value == *,* ]] && prefix+=\${value%,*}, value=\${value##*,}
+  case $option in
 ${taken.join('\n')}
   esac
   for ((index = 1; index < COMP_CWORD; index++)); do

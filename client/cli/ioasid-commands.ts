@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { FreedAll, FreeResult, IoasidInfo } from '../index.ts'
-import { eachId, id, MAX_IDS, spid, spidList, uint64, wholeNumber } from './arguments.ts'
+import { eachId, hexBytes, id, MAX_IDS, spid, spidList, uint64, wholeNumber } from './arguments.ts'
 import { explainHolders } from './holders.ts'
 import { dataText, isData, printAll, printOne, type View } from './output.ts'
 import {
@@ -61,6 +61,7 @@ interface AllocOptions extends SetOptions {
   readonly min?: number
   readonly max?: number
   readonly spids?: readonly number[]
+  readonly data?: Uint8Array
 }
 
 function addAlloc(program: Command, io: Io): void {
@@ -70,15 +71,19 @@ function addAlloc(program: Command, io: Io): void {
     .option('--min <ioasid>', 'the lowest wanted', id)
     .option('--max <ioasid>', 'the highest wanted', id)
     .option('--spids <list>', 'SPIDs to attach to them, in this order', spidList)
-    .addHelpText('after', '\nExamples:\n  ioasidctl alloc --count 4\n  ioasidctl alloc --spids 101,102')
+    .option('--data <hex>', 'private data, in hexadecimal, that each of them gets', hexBytes)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ioasidctl alloc --count 4\n  ioasidctl alloc --spids 101,102\n  ioasidctl alloc --data 01ff',
+    )
     .action((options: AllocOptions, command: Command) =>
       withClient(io, command, async ({ client, output, call }) => {
         const setHandle = handleOf(io, command, options)
-        const { count, min, max, spids } = options
+        const { count, min, max, spids, data } = options
         if (min !== undefined && max !== undefined && min > max) usage(command, `--min ${min} is above --max ${max}.`)
         if (count !== undefined && spids !== undefined && count !== spids.length)
           usage(command, `--count ${count} is not how many --spids there are, ${spids.length}: leave it out.`)
-        const allocated = await client.allocate({ setHandle, count, min, max, spids }, call)
+        const allocated = await client.allocate({ setHandle, count, min, max, spids, privateData: data }, call)
         if (isData(output.format)) output.write(dataText(output.format, allocated))
         else output.write(allocated.ioasids.map((ioasid) => `${ioasid}\n`).join(''))
       }),

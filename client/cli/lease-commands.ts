@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { Changed, Hold, LeaseInfo } from '../index.ts'
-import { durationFrom, name as nameText, uint64 } from './arguments.ts'
-import { type LeaseOptions, leaseOf, takesLease } from './lease-options.ts'
+import { anyCase, durationFrom, name as nameText, uint64 } from './arguments.ts'
+import { type LeaseOptions, leaseOf, namingTtl, takesLease } from './lease-options.ts'
 import { printAll, printOne, type View } from './output.ts'
 import { type Io, usage, withClient } from './run.ts'
 
@@ -61,31 +61,34 @@ export function addLeaseCommands(program: Command, io: Io): void {
   addList(lease, io)
 }
 
+const ON_EXPIRY = ['release', 'hold'] as const
+
 interface GrantOptions {
   /** In ms. */
   readonly ttl: number
-  readonly onExpiry: 'release' | 'hold'
+  readonly onExpiry: (typeof ON_EXPIRY)[number]
 }
 
 function addGrant(lease: Command, io: Io): void {
   lease
     .command('grant')
     .description('Makes a lease and prints its handle, which is the key to it. It counts from now.')
-    .argument('[name]', 'a name for people', nameText, '')
+    .argument('[name]', 'a name for people (default: none)', nameText)
     .requiredOption('--ttl <duration>', 'how long it lasts from a renewal: 500ms, 5s, 1m', ttl)
     .addOption(
       new Option('--on-expiry <what>', 'what becomes of its references when it ends by time')
-        .choices(['release', 'hold'])
+        .choices(ON_EXPIRY)
+        .argParser(anyCase(ON_EXPIRY))
         .default('release'),
     )
     .addHelpText(
       'after',
       '\nExamples:\n  ioasidctl lease grant kvm --ttl 30s\n  LEASE=$(ioasidctl lease grant --ttl 1m --on-expiry hold -q)',
     )
-    .action((name: string, { ttl: ttlMs, onExpiry }: GrantOptions, command: Command) =>
+    .action((name: string | undefined, { ttl: ttlMs, onExpiry }: GrantOptions, command: Command) =>
       withClient(io, command, async ({ client, output, call }) => {
         const terms = { name, ttlMs, onExpiry: onExpiry === 'hold' ? 'HOLD' : 'RELEASE' } as const
-        printOne(output, grantedView, (await client.grantLease(terms, call)).lease)
+        printOne(output, grantedView, (await namingTtl(client.grantLease(terms, call))).lease)
       }),
     )
 }

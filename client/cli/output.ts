@@ -117,7 +117,9 @@ function toJson(value: unknown, pretty = false): string {
   return JSON.stringify(value, toPlain, pretty ? 2 : undefined)
 }
 
-function toPlain(_key: string, value: unknown): unknown {
+/** A Buffer is another thing by the time that it is the value: its holder has it as it is. */
+function toPlain(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString()
-  return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
+  const { [key]: kept } = this
+  return kept instanceof Uint8Array ? Buffer.from(kept).toString('hex') : value
 }

@@ -4,6 +4,7 @@ import { addBindingCommands } from './binding-commands.ts'
 import { addCheckCommand } from './check-command.ts'
 import { addCompletionCommand } from './completion-command.ts'
 import { addHealthCommand } from './health-command.ts'
+import { addHelpCommand } from './help-command.ts'
 import { addHistoryCommands } from './history-commands.ts'
 import { addIoasidCommands } from './ioasid-commands.ts'
 import { addLeaseCommands } from './lease-commands.ts'
@@ -85,5 +86,6 @@ function makeProgram(io: Io): Command {
   addTopCommand(program, io)
   addCheckCommand(program, io)
   addCompletionCommand(program, io)
+  addHelpCommand(program)
   return program
 }

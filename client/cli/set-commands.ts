@@ -84,9 +84,9 @@ function addList(set: Command, io: Io): void {
   set
     .command('list')
     .description('Lists the live sets, draining ones too.')
-    .option('--prefix <text>', 'only sets whose token begins with it', name, '')
+    .option('--prefix <text>', 'only sets whose token begins with it', name)
     .addHelpText('after', '\nExamples:\n  ioasidctl set list\n  ioasidctl set list --prefix vm- -o jsonl')
-    .action((options: { prefix: string }, command: Command) =>
+    .action((options: { prefix?: string }, command: Command) =>
       withClient(io, command, ({ client, output, call }) =>
         printAll(output, setView, client.listSets({ tokenPrefix: options.prefix }, call)),
       ),

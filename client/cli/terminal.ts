@@ -1,10 +1,17 @@
-import type { WriteStream } from 'node:tty'
 import type { Terminal } from './run.ts'
 
-/** A real terminal. */
-export function terminalOf(stream: WriteStream): Terminal {
+/** What is needed of a tty.WriteStream. */
+interface Screen {
+  readonly columns: number
+  readonly rows: number
+  readonly once: (event: 'resize', listener: () => void) => unknown
+  readonly off: (event: 'resize', listener: () => void) => unknown
+}
+
+/** A real terminal. One that knows no size, as a serial line or a container's, says 0. */
+export function terminalOf(stream: Screen): Terminal {
   return {
-    size: () => ({ columns: stream.columns, rows: stream.rows }),
+    size: () => ({ columns: stream.columns || 80, rows: stream.rows || 24 }),
     wait: (ms, signal) =>
       new Promise((resolve) => {
         const done = () => {

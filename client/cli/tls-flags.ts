@@ -1,4 +1,5 @@
 import type { FieldViolation, TlsOptions } from '../index.ts'
+import { readGiven } from './files.ts'
 
 /** The options of TLS, which every command has. */
 export interface TlsFlags {
@@ -51,14 +52,7 @@ export async function readTls(
   if (given.length === 0) return undefined
   const read = async (each: Given) => {
     const { option, source, text } = each
-    if (!isFile(each)) return [option, text] as const
-    try {
-      return [option, await readFile(text)] as const
-    } catch (error) {
-      // Without the call that failed, and the path once more.
-      const why = String(error instanceof Error ? error.message : error).replace(/, \w+(?: '.*')?$/s, '')
-      return refuse(`${source}: '${text}' cannot be read: ${why}.`)
-    }
+    return [option, isFile(each) ? await readGiven(readFile, source, text, refuse) : text] as const
   }
   return Object.fromEntries(await Promise.all(given.map(read)))
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { CallOptions, Client, DaemonStatus, IoasidSet, LeaseInfo } from '../index.ts'
 import { durationFrom } from './arguments.ts'
 import { eventLine } from './event-line.ts'
@@ -19,7 +19,9 @@ export function addTopCommand(program: Command, io: Io): void {
     .description(
       'Shows the space, its sets by use, leases, rates and the latest events, again and again; once if not on a terminal.',
     )
-    .option('--interval <duration>', 'how often: 500ms, 2s', durationFrom(100), 2000)
+    .addOption(
+      new Option('--interval <duration>', 'how often: 500ms, 2s').argParser(durationFrom(100)).default(2000, '2s'),
+    )
     .addHelpText('after', '\nExamples:\n  ioasidctl top\n  ioasidctl top --interval 500ms\n  ioasidctl top | head -4')
     .action(({ interval }: { readonly interval: number }, command: Command) =>
       withClient(

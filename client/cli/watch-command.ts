@@ -9,11 +9,12 @@ import type {
 } from '../index.ts'
 import { NOTIFICATION_TYPES } from '../types.ts'
 import {
+  anyCase,
   duration,
   durationFrom,
   name,
   notEmpty,
-  priority,
+  PRIORITIES,
   repeated,
   repeatedName,
   typeList,
@@ -21,6 +22,7 @@ import {
   wholeNumber,
 } from './arguments.ts'
 import { eventLine } from './event-line.ts'
+import { namingTtl } from './lease-options.ts'
 import { dataText, isData, type Output } from './output.ts'
 import { type Io, type Session, usage, withClient } from './run.ts'
 import { checkHoldFlags, type HoldFlags, type Holding, openHold } from './watch-hold.ts'
@@ -59,14 +61,20 @@ export function addWatchCommand(program: Command, io: Io): void {
     .option('--token <token>', 'a set by its token, whether it exists yet or not; repeatable', repeatedName)
     .option('--set-handle <handle>', 'a set by its handle; repeatable (default: $IOASIDCTL_SET_HANDLE)', repeatedHandle)
     .option('--all', 'every set')
-    .option('--types <list>', `only these, with commas between: ${NOTIFICATION_TYPES.join(', ')}`, typeList)
+    .addOption(
+      new Option('--types <list>', 'only these, with commas between').choices(NOTIFICATION_TYPES).argParser(typeList),
+    )
     .option(
       '--after-revision <n>',
       'begin with what came after this revision (default: now; with --hold: --snapshot)',
       uint64,
     )
     .option('--hold', 'keep each id from BIND until its teardown is printed')
-    .option('--priority <who>', 'with --hold: CPU, IOMMU or DEVICE, told in this order (default: DEVICE)', priority)
+    .addOption(
+      new Option('--priority <who>', 'with --hold: who it is, DEVICE if not given; told in this order')
+        .choices(PRIORITIES)
+        .argParser(anyCase(PRIORITIES)),
+    )
     .option('--ttl <duration>', 'with --hold: of its lease: 500ms, 5s, 1m (default: 10s)', durationFrom(100))
     .addOption(new Option('--snapshot', 'begin with the present state').conflicts('afterRevision'))
     .option('--space-id <id>', 'with --after-revision: the history that it belongs to', (text) => name(notEmpty(text)))
@@ -85,7 +93,7 @@ export function addWatchCommand(program: Command, io: Io): void {
           if (options.spaceId !== undefined && options.afterRevision === undefined)
             usage(command, '--space-id goes with --after-revision.')
           const names = filterOf(io, command, options)
-          const holding = options.hold ? await openHold(io, session, options) : undefined
+          const holding = options.hold ? await namingTtl(openHold(io, session, options)) : undefined
           try {
             await watch(io, session, options, names, holding)
           } finally {

@@ -120,6 +120,28 @@ describe('ioasidctl', () => {
     expect(await asked('list', '--token', 'b')).toMatchObject({ set_ref: 'token', token: 'b' })
   })
 
+  it('sends private data as it was given, or as a file has it', async () => {
+    const asked = async (...argv: string[]) =>
+      (await once({ ...world, files: { queue: '\0é' } }, ...argv)).calls[0]?.request
+    const bytes = (hex: string) => ({ private_data: Buffer.from(hex, 'hex') })
+    expect(await asked('data', 'attach', '7', '--hex', '01Ff')).toMatchObject({ ioasid: 7, ...bytes('01ff') })
+    expect(await asked('data', 'attach', '7', '--file', 'queue')).toMatchObject(bytes('00c3a9'))
+    expect(await asked('data', 'attach', '7', '--hex', 'ab'.repeat(4096))).toMatchObject(bytes('ab'.repeat(4096)))
+    expect(await asked('data', 'detach', '7')).toMatchObject({ set_handle: 'key-to-a', ioasid: 7 })
+    expect(await asked('alloc', '--data', '00')).toMatchObject(bytes('00'))
+    expect(await asked('alloc')).not.toHaveProperty('private_data')
+  })
+
+  it('sends no file that is no private data, and says why', async () => {
+    const attach = (file: string, text: string) =>
+      once({ ...world, files: { [file]: text } }, 'data', 'attach', '7', '--file', file)
+    const says = (file: string, bytes: number) =>
+      `error: --file: '${file}' has ${bytes} bytes; 1 to 4096 are allowed.\n`
+    expect(await attach('none', '')).toMatchObject({ code: 2, err: says('none', 0), calls: [] })
+    expect(await attach('long', 'x'.repeat(4097))).toMatchObject({ code: 2, err: says('long', 4097), calls: [] })
+    expect(await attach('most', 'x'.repeat(4096))).toMatchObject({ code: 0, err: '' })
+  })
+
   it('knows its own version without a daemon', async () => {
     const { code, out, calls } = await once({}, 'version')
     expect({ code, calls }).toEqual({ code: 0, calls: [] })

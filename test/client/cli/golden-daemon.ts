@@ -110,6 +110,7 @@ const answers: Readonly<Record<string, unknown>> = {
   AdjustQuota: { set: owned, revision },
   DeleteSet: { set: { ...owned, bound: 0, allocated: 1, state: 'DRAINING' }, revision },
   Allocate: { ioasids: [4711, 1_048_575], revision },
+  ForceDeleteSet: { set: { ...setA, allocated: 0, free_pending: 0, bound: 0, state: 'GONE' }, revision },
   Free: {
     results: [
       { ioasid: 4711, state: 'FREE_PENDING', references: '3' },
@@ -120,8 +121,11 @@ const answers: Readonly<Record<string, unknown>> = {
   FreeAll: { reclaimed: 65_536, pending: 12, revision },
   GetIoasid: { info: { ...idA, state: 'FREE_PENDING', devices: [], private_data: Buffer.from([1, 255]), holders } },
   ListIoasids: { infos: [idA, idB] },
+  FindBySpid: { info: { ...idA, references: '4' }, revision },
   AttachSpid: { revision },
   DetachSpid: { revision },
+  AttachData: { revision },
+  DetachData: { revision },
   Acquire: { references: '4', revision },
   Release: { references: '0', reclaimed: true, revision },
   GrantLease: { lease: { ...leaseA, lease_handle: LEASE_HANDLE, hold: undefined, references: '0', sets: 0 }, revision },
@@ -129,6 +133,8 @@ const answers: Readonly<Record<string, unknown>> = {
   GetLease: { lease: { ...leaseA, lease_handle: LEASE_HANDLE }, revision },
   ListLeases: { leases: [leaseA, leaseB] },
   RevokeLease: { revision },
+  ForceRevokeLease: { revision },
+  Acknowledge: { revision },
   GetHistory: { lives },
   Compact: { revision, compact_revision: '90000' },
   GetStatus: status,

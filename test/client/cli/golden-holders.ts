@@ -47,6 +47,14 @@ IOASID  REFERENCES  REVISION
 `,
       json: { ioasid: 4711, references: 4, revision: '90100' },
     },
+    {
+      argv: ['--spid', '101', '--token', 'vm-a'],
+      table: `
+IOASID  REFERENCES  REVISION
+  4711           4     90100
+`,
+      json: { ioasid: 4711, references: 4, revision: '90100' },
+    },
   ],
   release: [
     {

@@ -180,4 +180,24 @@ IOASID  REVISION  DEVICE
       json: { ioasid: 4711, device: '', revision: '90100' },
     },
   ],
+  'data attach': [
+    {
+      argv: ['4711', '--hex', '01FF'],
+      table: `
+IOASID  DATA_BYTES  REVISION
+  4711           2     90100
+`,
+      json: { ioasid: 4711, privateData: '01ff', revision: '90100' },
+    },
+  ],
+  'data detach': [
+    {
+      argv: ['4711'],
+      table: `
+IOASID  REVISION
+  4711     90100
+`,
+      json: { ioasid: 4711, revision: '90100' },
+    },
+  ],
 }

@@ -14,6 +14,7 @@ const cases: Goldens = { ...tenantCases, ...holderCases, ...operatorCases }
 /** Commands that print neither. */
 const without: Readonly<Record<string, string>> = {
   completion: 'It prints a program for a shell: completion.test.ts has bash run it.',
+  help: 'It prints what --help prints: help.test.ts.',
 }
 
 const env = { IOASIDCTL_SET_HANDLE: SET_HANDLE, IOASIDCTL_LEASE_HANDLE: LEASE_HANDLE }

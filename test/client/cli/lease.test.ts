@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { grpcError } from '../grpc-error.ts'
 import { once } from './fake-io.ts'
 
 const env = { IOASIDCTL_SET_HANDLE: 'key-to-a', IOASIDCTL_LEASE_HANDLE: 'key-to-kvm' }
@@ -61,6 +62,31 @@ ID  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS  PRIORITY  ACKNOWLE
   [['release', '7', '-o', 'jsonl'], '\n{"ioasid":7,"references":0,"revision":"17","reclaimed":true}\n'],
 ]
 
+it.each([
+  ['lease grant --ttl 1ms', '1'],
+  ['watch --all --hold --ttl 100ms', '100'],
+])('%s: the refusal of the daemon names the flag', async (line, ms) => {
+  const description = `${ms}; 500 to 86400000 are allowed.`
+  const violations = [{ field: 'ttl_ms', description }]
+  const rich = { reason: 'INVALID_FIELD', metadata: { field: 'ttl_ms' }, violations }
+  const refused = grpcError('INVALID_ARGUMENT', `ttl_ms: ${description}`, rich)
+  const of = async (...more: string[]) =>
+    await once({ answer: () => Promise.reject(refused) }, ...line.split(' '), ...more)
+  const message = `--ttl, in ms: ${description}`
+  expect(await of()).toMatchObject({ code: 2, err: `error: INVALID_FIELD: ${message}\n  field=ttl_ms\n` })
+  const { code, err } = await of('-o', 'json')
+  expect({ code, ...JSON.parse(err) }).toMatchObject({
+    code: 2,
+    error: { reason: 'INVALID_FIELD', code: 'INVALID_ARGUMENT', message, violations },
+  })
+})
+
+it('another refusal of a lease is told as it is', async () => {
+  const refused = grpcError('INVALID_ARGUMENT', 'name: no.', { reason: 'INVALID_FIELD' })
+  const { code, err } = await once({ answer: () => Promise.reject(refused) }, 'lease', 'grant', '--ttl', '1s')
+  expect({ code, err }).toEqual({ code: 2, err: 'error: INVALID_FIELD: name: no.\n' })
+})
+
 describe('ioasidctl, of holders,', () => {
   it.each(printed)('%j prints what people and scripts can read', async (argv, expected) => {
     const { code, out, err, isClosed } = await once(world, ...argv)
@@ -84,6 +110,12 @@ describe('ioasidctl, of holders,', () => {
       on_expiry: 'HOLD',
     })
     expect(await asked('lease', 'grant', '--ttl', '500ms')).toMatchObject({ name: '', on_expiry: 'RELEASE' })
+    for (const [text, on_expiry] of [
+      ['HOLD', 'HOLD'],
+      ['Release', 'RELEASE'],
+    ] as const) {
+      expect(await asked('lease', 'grant', '--ttl', '1s', '--on-expiry', text)).toMatchObject({ on_expiry })
+    }
     expect(await asked('lease', 'revoke')).toMatchObject({ lease_handle: 'key-to-kvm' })
     expect(await asked('lease', 'revoke', '--lease-id', '12')).toMatchObject({ lease_id: '12' })
     expect(await asked('set', 'delete', '--set-id', '5', '--force')).toMatchObject({ set_id: '5' })
@@ -91,6 +123,15 @@ describe('ioasidctl, of holders,', () => {
     expect(await asked('acquire', '7')).toMatchObject({ set_ref: 'set_handle', lease_handle: 'key-to-kvm', ioasid: 7 })
     expect(await asked('release', '7', '--token', 'b', '--lease', 'x')).toMatchObject({ token: 'b', lease_handle: 'x' })
     expect(await asked('set', 'create', 'vm-a', '--lease', 'x')).toMatchObject({ token: 'vm-a', lease_handle: 'x' })
+    const bySpid = await once(
+      { env, answer: () => ({ info: { ioasid: 7, state: 'ACTIVE' } }) },
+      'acquire',
+      '--spid',
+      '0',
+    )
+    expect(bySpid.calls).toMatchObject([
+      { path: '/ioasid.v1.IoasidService/FindBySpid', request: { spid: 0, acquire_for_lease: 'key-to-kvm' } },
+    ])
     // Not that of the environment.
     expect(await asked('set', 'create', 'vm-a')).not.toHaveProperty('lease_handle')
   })

@@ -33,6 +33,13 @@ const choice = (...choices: string[]): readonly Wrong[] => [
   { texts: ['', 'other'], says: `Allowed choices are ${choices.join(', ')}.` },
 ]
 
+const hex: readonly Wrong[] = [
+  {
+    texts: ['', '0', '0x01', '01 ff', 'xy', '00'.repeat(4097)],
+    says: '1 to 4096 bytes in hexadecimal are allowed, two digits for each: 01ff.',
+  },
+]
+
 const LONG = 'ü'.repeat(128)
 const NO_NAMES = [LONG, 'a\nb', 'a\u2028b', '\uFFFD', '\uD800']
 const name: readonly Wrong[] = [
@@ -102,6 +109,7 @@ export const commandInputs: Readonly<Record<string, CommandInputs>> = {
           says: 'Different whole numbers from 0 to 4294967294 with commas between are allowed.',
         },
       ],
+      '--data': hex,
     },
   },
   free: { args: ['7'], wrong: { ioasids: id, '--set-handle': empty, '--generation': uint64 } },
@@ -120,7 +128,9 @@ export const commandInputs: Readonly<Record<string, CommandInputs>> = {
     wrong: { ioasid: id, '--set-handle': empty, '--spid': spid, '--device': name },
   },
   detach: { args: ['7'], wrong: { ioasid: id, '--set-handle': empty, '--device': name } },
-  acquire: { args: ['7'], wrong: { ioasid: id, ...ofSet, '--lease': empty } },
+  'data attach': { args: ['7'], wrong: { ioasid: id, '--set-handle': empty, '--hex': hex, '--file': file('--file') } },
+  'data detach': { args: ['7'], wrong: { ioasid: id, '--set-handle': empty } },
+  acquire: { args: ['7'], wrong: { ioasid: id, ...ofSet, '--lease': empty, '--spid': spid } },
   release: { args: ['7'], wrong: { ioasid: id, ...ofSet, '--lease': empty } },
   'lease grant': {
     options: ['--ttl', '30s'],
@@ -142,7 +152,7 @@ export const commandInputs: Readonly<Record<string, CommandInputs>> = {
         },
       ],
       '--after-revision': uint64,
-      '--priority': [{ texts: ['', 'GPU'], says: 'One of CPU, IOMMU, DEVICE is allowed.' }],
+      '--priority': choice('CPU', 'IOMMU', 'DEVICE'),
       '--ttl': time('100ms', '24h', '99ms', '25h'),
       '--space-id': [...name, ...empty],
       '--count': whole('1', '9007199254740991', '0', '-1', '9007199254740993'),
@@ -179,4 +189,7 @@ export const commandInputs: Readonly<Record<string, CommandInputs>> = {
   },
   completion: { wrong: { shell: choice('bash', 'zsh', 'fish') } },
   version: { wrong: {} },
+  help: {
+    wrong: { command: ['', 'frobnicate'].map((text) => ({ texts: [text], says: `error: unknown command '${text}'` })) },
+  },
 }
