@@ -2,9 +2,8 @@
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { loadConfig } from './config.ts'
-import { type Daemon, startDaemon } from './daemon.ts'
+import type { Daemon } from './daemon.ts'
 import { systemChance, systemClock } from './engine/clock.ts'
-import { createLog, standardError } from './log.ts'
 
 /** argv to exit code, and signals; nothing else. */
 
@@ -33,6 +32,19 @@ if (loaded.kind === 'text') {
   end(0)
 }
 
+/** What needs packages that are left out where only the client is wanted. */
+async function loadOrEnd() {
+  try {
+    return { ...(await import('./daemon.ts')), ...(await import('./log.ts')) }
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
+    if (!isMissing) throw cause
+    const [, name = 'one'] = /package '([^']+)'/.exec(cause.message) ?? []
+    return end(1, `the package ${name} is missing: install ioasidd without --omit=optional`)
+  }
+}
+
+const { createLog, standardError, startDaemon } = await loadOrEnd()
 const log = createLog(loaded.config.log, standardError())
 for (const warning of loaded.warnings) log.warn({}, warning)
 

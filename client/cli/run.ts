@@ -117,19 +117,21 @@ export function usage(command: Command, sentence: string): never {
 /** A command that ends badly, though the daemon refused nothing. */
 class CommandFailed extends Error {
   readonly exitCode: number
+  readonly reason: string
 
-  constructor(exitCode: number, sentence: string) {
+  constructor(exitCode: number, reason: string, sentence: string) {
     super(sentence)
     this.exitCode = exitCode
+    this.reason = reason
   }
 }
 
 export function nothingFound(sentence: string): never {
-  throw new CommandFailed(EXIT.notFound, sentence)
+  throw new CommandFailed(EXIT.notFound, 'NOT_FOUND', sentence)
 }
 
 export function unhealthy(sentence: string): never {
-  throw new CommandFailed(EXIT.unhealthy, sentence)
+  throw new CommandFailed(EXIT.unhealthy, 'NOT_SERVING', sentence)
 }
 
 /** The options by which commands name a set. */
@@ -175,7 +177,8 @@ export function isIoasidError(error: unknown): error is IoasidError {
 /** Tells of a failure on standard error and gives the exit code for it. */
 export function report(io: Io, error: unknown, format: Format): number {
   if (error instanceof CommandFailed) {
-    io.err(`error: ${error.message}\n`)
+    const { reason, message } = error
+    io.err(isData(format) ? dataText(format, { error: { reason, message } }) : `error: ${message}\n`)
     return error.exitCode
   }
   if (!isIoasidError(error)) {

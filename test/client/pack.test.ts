@@ -77,7 +77,8 @@ describe('the package', () => {
     }
 
     const rest = files.filter((path) => !/\.(js|ts|map|proto)$/.test(path))
-    expect(rest).toEqual(['LICENSE', 'README.md', 'dist/proto/gen/descriptor-set.binpb', 'package.json'])
+    const pages = ['README.md', 'client/README.md', 'proto/README.md', 'server/README.md']
+    expect(rest).toEqual(['LICENSE', ...pages, 'dist/proto/gen/descriptor-set.binpb', 'package.json'].sort())
     expect(files.filter((path) => path.startsWith('test/') || path.includes('examples/'))).toEqual([])
   })
 
@@ -145,6 +146,14 @@ describe('installed from its tarball it', () => {
     await run(process.execPath, [tsc, ...flags, ...types, 'types.mts', 'types.cts'], { cwd: project }).catch(
       ({ stdout }: { stdout: string }) => expect(stdout).toBe(''),
     )
+  })
+
+  it('says what it lacks to be the daemon, where what is optional was left out', async () => {
+    const daemon = run(join(project, 'node_modules/.bin/ioasidd'))
+    await expect(daemon).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^ioasidd: the package \w+ is missing: install ioasidd without --omit=optional\n$/),
+    })
   })
 
   it('brings ioasidctl', async () => {

@@ -68,6 +68,9 @@ async function measureOne(attacker: Attacker, { seed, rounds, windowMs }: Measur
       measured.push({ idle, attacked })
       await sleep(300)
     }
+  } catch (cause) {
+    const complaints = target.complaints().join('\n')
+    throw new Error(`the daemon ${target.isAlive() ? 'lives' : 'has ended'}; it said:\n${complaints}`, { cause })
   } finally {
     prober.kill()
     await target.stop()
