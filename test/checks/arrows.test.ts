@@ -61,7 +61,7 @@ const cases: [string, string, string | undefined][] = [
   ['server/store/e.ts', '../engine/clock.ts', 'store-knows-core-and-its-driver'],
 
   ['server/engine/clock.ts', 'node:crypto', undefined],
-  ['server/engine/handles.ts', 'node:fs', 'engine-uses-crypto-only'],
+  ['server/engine/handles.ts', 'node:fs', 'engine-computes-only'],
   ['server/engine/a.ts', '../store/store.ts', undefined],
   ['server/engine/b.ts', 'node:crypto', 'engine-has-no-io'],
   ['server/engine/c.ts', '../store/lmdb.ts', 'engine-knows-core-and-the-store-interface'],
