@@ -1,23 +1,34 @@
 import type { Answer } from '../core/command.ts'
-import { asRevision, type Revision } from '../core/ids.ts'
+import type { Revision } from '../core/ids.ts'
 import { type Mark, type MarkChange, StoreError } from '../store/store.ts'
 import type { RequestKey } from './request-digest.ts'
 
 /**
  * Exactly once (contract 2.5): the answers to requests that carried a request_id, kept as marks for the request window,
- * at most so many of them, the oldest going first. In memory there is only where to find each.
+ * at most so many of them, the oldest going first. In memory there is only where to find each. Those that become durable
+ * together share a mark: a store takes about as long for a short one as for a long one.
  */
 export interface Answers {
-  /** The place of the answer that this request_id got, if it is still kept; a place is good for `read`. */
-  find(key: RequestKey, servingMs: number): string | undefined
-  /** Marks that keep an answer, and let go of older ones; they belong in the batch of what it answers. */
-  remember(key: RequestKey, remembered: Remembered): readonly MarkChange[]
-  /** Marks that let go of answers whose time is over, some of them: after a quiet hour a million may be due at once. */
-  forget(servingMs: number): readonly MarkChange[]
+  /** Where the answer is that this request_id got, if it is still kept. */
+  find(key: RequestKey, servingMs: number): Place | undefined
+  /** Takes an answer, which `seal` gives to the batch of what it answers. About how many bytes it will take there. */
+  remember(key: RequestKey, remembered: Remembered): number
+  /** Whether `seal` has something to give. */
+  readonly isDue: boolean
+  /** Marks of the answers since the last call, and some that let go of older ones. */
+  seal(): readonly MarkChange[]
+  /** Lets go of answers whose time is over, some of them: after a quiet hour a million may be due at once. */
+  forget(servingMs: number): void
   /** How far back answers reach now, at most the request window. */
   reachMs(servingMs: number): number
   /** Whether serving time must go on being kept for the sake of an answer. */
   readonly count: number
+}
+
+/** An answer among those of its mark. */
+export interface Place {
+  readonly mark: string
+  readonly index: number
 }
 
 export interface Remembered {
@@ -37,76 +48,130 @@ export interface AnswerLimits {
 const DROPPED_BY_NEW = 64
 const DROPPED_BY_BEAT = 4096
 
+/** What one mark holds: all of it is read for one answer. */
+const ANSWERS_OF_MARK = 64
+const BYTES_OF_MARK = 16 << 10
+
 const MARK_PREFIX = 'answer/'
 
 export function isAnswerMark(key: string): boolean {
   return key.startsWith(MARK_PREFIX)
 }
 
-export function readAnswer(value: Uint8Array): Remembered {
-  const { meaning, servingMs, revision, answer } = parse(value)
-  return { meaning, servingMs, revision: asRevision(revision), answer }
+/** The answers of a mark, by their index in it. */
+export function readAnswers(value: Uint8Array): readonly Remembered[] {
+  return parse(value)
+}
+
+/** Answers that share a mark. */
+interface Group {
+  readonly mark: string
+  /** The place of the first, in the queue of all. */
+  readonly first: number
+  /** As they will be written; none once they are. */
+  texts: string[]
+  bytes: number
+  /** How many are still kept; the mark goes with the last. */
+  left: number
+  isSealed: boolean
 }
 
 /** Takes up the answers that a store has kept, given in the order of their keys. */
 export function createAnswers(limits: AnswerLimits): Answers & { restore(mark: Mark): void } {
   const places = new Map<RequestKey, number>()
   // A queue of all that is kept, the oldest first; `queue[index]` is kept at place `base + index`.
-  let queue: { readonly key: RequestKey; readonly servingMs: number }[] = []
+  let queue: { readonly key: RequestKey; readonly servingMs: number; readonly group: Group }[] = []
   let head = 0
   let base = 0
+  let unsealed: Group[] = []
+  let due: MarkChange[] = []
 
   const oldest = () => queue[head]
+  const count = () => queue.length - head
   const isOver = (servingMs: number) => {
     const first = oldest()
     if (first === undefined) return false
-    return queue.length - head > limits.requestLimit || first.servingMs + limits.requestWindowMs <= servingMs
+    return count() > limits.requestLimit || first.servingMs + limits.requestWindowMs <= servingMs
   }
-  const add = (key: RequestKey, servingMs: number) => {
-    const place = base + queue.length
-    queue.push({ key, servingMs })
-    places.set(key, place)
-    return place
+  const add = (key: RequestKey, servingMs: number, group: Group) => {
+    places.set(key, base + queue.length)
+    queue.push({ key, servingMs, group })
+    group.left += 1
   }
   const dropOldest = () => {
-    const key = oldest()?.key
-    const place = base + head
+    const first = oldest()
+    if (first === undefined) return
+    const { key, group } = first
     // The same request_id may have come again since, after its window: then the newer answer stays.
-    if (key !== undefined && places.get(key) === place) places.delete(key)
+    if (places.get(key) === base + head) places.delete(key)
+    group.left -= 1
+    if (group.left === 0 && group.isSealed) due.push({ key: group.mark, value: null })
     head += 1
     if (head > queue.length / 2) {
       queue = queue.slice(head)
       base += head
       head = 0
     }
-    return place
+  }
+
+  const newGroup = (isSealed: boolean): Group => {
+    const first = base + queue.length
+    return { mark: markKey(first), first, texts: [], bytes: 0, left: 0, isSealed }
+  }
+
+  /** The group that takes a further answer of so many bytes. */
+  const openGroup = (bytes: number): Group => {
+    const last = unsealed.at(-1)
+    if (last !== undefined && last.texts.length < ANSWERS_OF_MARK && last.bytes + bytes <= BYTES_OF_MARK) return last
+    const group = newGroup(false)
+    unsealed.push(group)
+    return group
   }
 
   const drop = (servingMs: number, atMost: number) => {
-    const changes: MarkChange[] = []
-    while (changes.length < atMost && isOver(servingMs)) changes.push({ key: markKey(dropOldest()), value: null })
-    return changes
+    for (let dropped = 0; dropped < atMost && isOver(servingMs); dropped++) dropOldest()
   }
 
   return {
     get count() {
-      return queue.length - head
+      return count()
+    },
+    get isDue() {
+      return unsealed.length + due.length > 0
     },
     find: (key, servingMs) => {
       const place = places.get(key)
       const kept = place === undefined ? undefined : queue[place - base]
       if (place === undefined || kept === undefined) return undefined
-      return kept.servingMs + limits.requestWindowMs > servingMs ? markKey(place) : undefined
+      const { group } = kept
+      const isKept = kept.servingMs + limits.requestWindowMs > servingMs
+      return isKept ? { mark: group.mark, index: place - group.first } : undefined
     },
     remember: (key, remembered) => {
-      const place = add(key, remembered.servingMs)
-      const kept = { key: markKey(place), value: encode(key, remembered) }
-      return [kept, ...drop(remembered.servingMs, DROPPED_BY_NEW)]
+      const text = encode(key, remembered)
+      const group = openGroup(text.length)
+      group.texts.push(text)
+      group.bytes += text.length
+      add(key, remembered.servingMs, group)
+      drop(remembered.servingMs, DROPPED_BY_NEW)
+      return text.length
+    },
+    seal: () => {
+      const marks = due
+      due = []
+      for (const group of unsealed) {
+        // What the limit has pushed out meanwhile is not written any more.
+        if (group.left > 0) marks.push({ key: group.mark, value: Buffer.from(`[${group.texts.join(',')}]`) })
+        group.texts = []
+        group.isSealed = true
+      }
+      unsealed = []
+      return marks
     },
     forget: (servingMs) => drop(servingMs, DROPPED_BY_BEAT),
     reachMs: (servingMs) => {
       const first = oldest()
-      if (first === undefined || queue.length - head < limits.requestLimit) return limits.requestWindowMs
+      if (first === undefined || count() < limits.requestLimit) return limits.requestWindowMs
       // The limit pushes answers out before their time, so they reach back to the oldest that is left.
       // An answer may be older than the clock that was kept: after a crash serving time starts a little earlier.
       return Math.min(limits.requestWindowMs, Math.max(0, servingMs - first.servingMs))
@@ -118,8 +183,13 @@ export function createAnswers(limits: AnswerLimits): Answers & { restore(mark: M
       if (place !== base + queue.length) {
         throw new StoreError('DAMAGED', `the data are damaged: an answer is missing before ${key}; restore a backup`)
       }
-      const kept = parse(value)
-      add(kept.key, kept.servingMs)
+      const group = newGroup(true)
+      for (const kept of parse(value)) add(kept.key, kept.servingMs, group)
+      // The limit may have pushed out a part of the oldest group, whose mark was kept for the rest.
+      for (let first = oldest(); first !== undefined && first.group.left > 1; first = oldest()) {
+        if (count() <= limits.requestLimit) break
+        dropOldest()
+      }
     },
   }
 }
@@ -133,10 +203,10 @@ interface Kept extends Remembered {
   readonly key: RequestKey
 }
 
-function encode(key: RequestKey, remembered: Remembered): Uint8Array {
-  return Buffer.from(JSON.stringify({ key, ...remembered } satisfies Kept))
+function encode(key: RequestKey, remembered: Remembered): string {
+  return JSON.stringify({ key, ...remembered } satisfies Kept)
 }
 
-function parse(value: Uint8Array): Kept {
-  return JSON.parse(Buffer.from(value).toString())
+function parse(value: Uint8Array): readonly Kept[] {
+  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.length).toString())
 }

@@ -11,6 +11,8 @@ import type { Clock } from './clock.ts'
 export interface GroupCommit {
   add(entry: Entry): void
   keep(change: MarkChange): void
+  /** Counts what `late` will give to the batch. */
+  expect(bytes: number): void
   /** Has what was added written, as soon as what arrived with it has been added too. */
   schedule(): void
   /**
@@ -29,6 +31,8 @@ export interface GroupCommit {
 export interface GroupCommitOptions {
   readonly store: Store
   readonly clock: Clock
+  /** Marks that are made when a batch is closed, from all that came to it. */
+  readonly late: { readonly isDue: boolean; seal(): readonly MarkChange[] }
   /** Called in order with what has become durable, before anybody is answered. */
   readonly publish: (entries: readonly Entry[]) => void
   /** Called once. */
@@ -43,17 +47,20 @@ interface Batch {
   readonly settle: (failure: Failure | undefined) => void
 }
 
-export function createGroupCommit({ store, clock, publish, onFailure }: GroupCommitOptions): GroupCommit {
+export function createGroupCommit({ store, clock, late, publish, onFailure }: GroupCommitOptions): GroupCommit {
   let open = createBatch()
   let writing: Batch | undefined
   let isScheduled = false
   let failure: Failure | undefined
 
+  const isIdle = () => open.entries.length + open.marks.length === 0 && !late.isDue
+
   const write = async () => {
     isScheduled = false
     // The core may break between two batches, or while one is being written: then nothing more is written or told.
-    while (!isEmpty(open) && failure === undefined) {
+    while (!isIdle() && failure === undefined) {
       const batch = open
+      batch.marks.push(...late.seal())
       writing = batch
       open = createBatch()
       try {
@@ -86,15 +93,18 @@ export function createGroupCommit({ store, clock, publish, onFailure }: GroupCom
       open.marks.push(change)
       open.bytes += weighMark(change)
     },
+    expect: (bytes) => {
+      open.bytes += bytes
+    },
     schedule: () => {
-      if (isScheduled || isEmpty(open) || writing !== undefined || failure !== undefined) return
+      if (isScheduled || isIdle() || writing !== undefined || failure !== undefined) return
       isScheduled = true
       // Not at once: the calls that arrived together are written together.
       clock.soon(() => void write())
     },
     settled: () => {
       if (failure !== undefined) return Promise.resolve(failure)
-      return isEmpty(open) ? writing?.durable : open.durable
+      return isIdle() ? writing?.durable : open.durable
     },
     stop,
     get failure() {
@@ -114,10 +124,6 @@ export function storeFailed(): Failure {
 function createBatch(): Batch {
   const { promise, resolve } = withResolvers<Failure | undefined>()
   return { entries: [], marks: [], bytes: 0, durable: promise, settle: resolve }
-}
-
-function isEmpty({ entries, marks }: Batch): boolean {
-  return entries.length + marks.length === 0
 }
 
 /** About how many bytes it takes; the answer to a large request is as large as its entry. */

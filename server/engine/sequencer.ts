@@ -9,7 +9,7 @@ import { ripen } from '../core/rest.ts'
 import type { State } from '../core/state.ts'
 import { viewLease } from '../core/view.ts'
 import type { MarkChange } from '../store/store.ts'
-import { type Answers, readAnswer } from './answers.ts'
+import { type Answers, type Place, type Remembered, readAnswers } from './answers.ts'
 import type { ServingClock } from './clock.ts'
 import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts'
 import type { LeaseTimes } from './lease-times.ts'
@@ -62,7 +62,7 @@ export interface Request {
 
 export type Outcome = { readonly answer: Answer; readonly revision: Revision } | Failure
 
-export interface SequencerOptions extends GroupCommitOptions {
+export interface SequencerOptions extends Omit<GroupCommitOptions, 'late'> {
   readonly state: State
   readonly answers: Answers
   readonly leaseTimes: LeaseTimes
@@ -73,7 +73,7 @@ export interface SequencerOptions extends GroupCommitOptions {
 
 export function createSequencer(options: SequencerOptions): Sequencer {
   const { store, state, answers, leaseTimes, clock, serving, maxUndurableBytes } = options
-  const batches = createGroupCommit(options)
+  const batches = createGroupCommit({ ...options, late: answers })
   const { keep, schedule, settled, stop } = batches
   let draining: Failure | undefined
 
@@ -123,20 +123,31 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     if (request !== undefined) {
       const meaning = meaningOf(command, state.config.capacity)
       const remembered = { meaning, servingMs, revision, answer }
-      for (const change of answers.remember(request.key, remembered)) keep(change)
+      batches.expect(answers.remember(request.key, remembered))
     }
     schedule()
     return (await settled()) ?? { answer, revision }
   }
 
+  let lastRead: { readonly mark: string; readonly answers: readonly Remembered[] } | undefined
+
+  /** A Batch that is sent again asks for the answers of one mark, one after the other. */
+  const answersOf = async (mark: string): Promise<readonly Remembered[] | undefined> => {
+    if (lastRead?.mark === mark) return lastRead.answers
+    const value = await store.readMark(mark)
+    if (value === undefined) return undefined
+    lastRead = { mark, answers: readAnswers(value) }
+    return lastRead.answers
+  }
+
   /** The same request_id again: the first one's answer, which may be on its way to the disk still. */
-  const repeat = async (command: Command, request: Request, place: string): Promise<Outcome> => {
+  const repeat = async (command: Command, request: Request, { mark, index }: Place): Promise<Outcome> => {
     const failure = await settled()
     if (failure !== undefined) return failure
-    const value = await store.readMark(place)
+    const kept = (await answersOf(mark))?.[index]
     // Let go of between the look and the read: then this is a new request, as it would have been a moment later.
-    if (value === undefined) return submit(command, request)
-    const { meaning, revision, answer } = readAnswer(value)
+    if (kept === undefined) return submit(command, request)
+    const { meaning, revision, answer } = kept
     if (meaning === meaningOf(command, state.config.capacity)) {
       keepAlive(leaseKeptBy(command, answer))
       return (await settled()) ?? { answer, revision }
@@ -200,7 +211,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       schedule()
     },
     forgetAnswers: () => {
-      for (const change of answers.forget(tick())) keep(change)
+      answers.forget(tick())
       schedule()
     },
     drain: async () => {

@@ -126,8 +126,8 @@ function admit(admitted: Admitted): ServerInterceptingCall {
     const isTrailersOnly = !stream.headersSent
     // grpc-js takes nothing more of it after that, and the peer has no use for its end of the stream.
     call.sendStatus(toStatus(failure))
-    // Where headers were sent before, the status is still to come.
-    if (isTrailersOnly) stream.close(constants.NGHTTP2_NO_ERROR)
+    // Where headers were sent before, the status is still to come. In the same turn Node 22 would not send it any more.
+    if (isTrailersOnly) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR))
   }
   take(CALL_BYTES)
   if (isRefused) return new ServerInterceptingCall(call, { start: () => undefined })

@@ -176,6 +176,34 @@ describe('answers that are kept', () => {
     expect(must(await engine.status()).allocated).toBe(7)
   })
 
+  it('share a mark when they become durable together, and go one by one all the same', async () => {
+    const limits = { requestLimit: 3 }
+    const { engine, store, setId, send } = await start({ limits })
+    const sent = ['a', 'b', 'c', 'd', 'e'].map((requestId) => send(command.allocate(setId), requestId))
+    const outcomes = (await Promise.all(sent)).map(must)
+    expect(await marksOf(store)).toBe(1)
+    // The limit took the first two, here and after a restart, though their mark is there for the others.
+    const { engine: next } = await run({ store, limits })
+    for (const one of [engine, next]) {
+      expect(must(await one.submit(command.allocate(setId), request('e')))).toEqual(outcomes[4])
+      expect(must(await one.submit(command.allocate(setId), request('c')))).toEqual(outcomes[2])
+    }
+    expect(must(await next.submit(command.allocate(setId), request('b'))).revision).toBeGreaterThan(6)
+    for (const requestId of ['f', 'g']) must(await next.submit(command.allocate(setId), request(requestId)))
+    // The last of the five has made room: the mark went with it.
+    expect(await marksOf(store)).toBe(3)
+  })
+
+  it('are found in any number of marks', async () => {
+    const { store, setId, send } = await start({ space: { capacity: 1024 } })
+    const ids = Array.from({ length: 200 }, (_, index) => `r${index}`)
+    const outcomes = await Promise.all(ids.map((requestId) => send(command.allocate(setId), requestId)))
+    expect(await marksOf(store)).toBe(4)
+    const { engine } = await run({ store, space: { capacity: 1024 } })
+    const again = await Promise.all(ids.map((requestId) => engine.submit(command.allocate(setId), request(requestId))))
+    expect(again).toEqual(outcomes)
+  })
+
   it('that a lower limit leaves no room for go after the restart', async () => {
     const store = memoryStore()
     const { setId, send } = await start({ store })
@@ -229,8 +257,20 @@ describe('answers that are kept', () => {
   })
 })
 
-async function countAnswers(store: ReturnType<typeof memoryStore>): Promise<number> {
-  let count = 0
-  for await (const { key } of (await store.load()).marks) if (key.startsWith('answer/')) count += 1
-  return count
+type Loading = Pick<ReturnType<typeof memoryStore>, 'load'>
+
+async function answersIn(store: Loading): Promise<readonly number[]> {
+  const counts: number[] = []
+  for await (const { key, value } of (await store.load()).marks) {
+    if (key.startsWith('answer/')) counts.push(JSON.parse(Buffer.from(value).toString()).length)
+  }
+  return counts
+}
+
+async function countAnswers(store: Loading): Promise<number> {
+  return (await answersIn(store)).reduce((sum, count) => sum + count, 0)
+}
+
+async function marksOf(store: Loading): Promise<number> {
+  return (await answersIn(store)).length
 }

@@ -5,7 +5,7 @@ import { settledIds } from '../../server/core/holds.ts'
 import { asLeaseId, asRevision } from '../../server/core/ids.ts'
 import { violations } from '../../server/core/invariants.ts'
 import type { State } from '../../server/core/state.ts'
-import { isAnswerMark, readAnswer } from '../../server/engine/answers.ts'
+import { isAnswerMark, readAnswers } from '../../server/engine/answers.ts'
 import { openSpace } from '../../server/engine/open-space.ts'
 import { requestKey } from '../../server/engine/request-digest.ts'
 import { openLmdbStore } from '../../server/store/lmdb.ts'
@@ -61,8 +61,8 @@ function overheard(store: Store, answers: Map<string, number>): Store {
   async function* listening(marks: AsyncIterable<Mark>): AsyncGenerator<Mark, void> {
     for await (const mark of marks) {
       if (isAnswerMark(mark.key)) {
-        const { key } = JSON.parse(Buffer.from(mark.value).toString()) as { readonly key: string }
-        answers.set(key, readAnswer(mark.value).revision)
+        const kept = JSON.parse(Buffer.from(mark.value).toString()) as readonly { readonly key: string }[]
+        for (const [index, { key }] of kept.entries()) answers.set(key, readAnswers(mark.value)[index]?.revision ?? 0)
       }
       yield mark
     }

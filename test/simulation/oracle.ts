@@ -155,8 +155,10 @@ function requestsOf({ disk }: Sim, revision: number): string[] {
   const keys: string[] = []
   for (const { key, value } of disk.tables.range('marks', from, to)) {
     const { payload } = decodePart(value, `mark ${key}`)
-    const kept: { readonly key: string; readonly revision: number } = JSON.parse(Buffer.from(payload).toString())
-    if (kept.revision === revision) keys.push(kept.key)
+    const kept: readonly { readonly key: string; readonly revision: number }[] = JSON.parse(
+      String(Buffer.from(payload)),
+    )
+    for (const each of kept) if (each.revision === revision) keys.push(each.key)
   }
   return keys
 }
