@@ -120,7 +120,7 @@ const LONG_MS = 20_000
 it('a reader sees the revisions in order, each once, none missing, and snapshots whole, whatever streams it comes by', async () => {
   const logs = fc.array(fc.constantFrom(0, 0, 1, 2, 4), { minLength: 1, maxLength: 14 })
   const starts = fc.constantFrom('snapshot', 'now', 'zero')
-  // Four, so that no INTERNAL is the fifth in a row.
+  // Four, so that an INTERNAL is seldom the fifth in a row.
   const streamsServed = fc.array(served, { maxLength: 4 })
   const property = fc.asyncProperty(logs, starts, streamsServed, async (log, start, before) => {
     const from = start === 'zero' ? ({ afterRevision: 0n } as const) : start
@@ -144,7 +144,9 @@ it('a reader sees the revisions in order, each once, none missing, and snapshots
       await settle()
     }
     const at = follow(log, items, start === 'zero' ? 0 : undefined)
-    if (isOver) expect(before.some(({ ending }) => ending.follows === 'fail')).toBe(true)
+    // A flawed stream that falls silent is two; and of five in a row that moved nothing the last may end it all.
+    const mayBeOver = streams.length >= 5 || before.some(({ ending }) => ending.follows === 'fail')
+    if (isOver) expect(mayBeOver).toBe(true)
     else expect(at === undefined ? [] : lacking(log, at)).toEqual([])
     // There is none before anything was told, nor from where the history was lost until the next snapshot is whole.
     const { cursor } = subscription
