@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { invalidField } from './errors.ts'
+import { FORBIDDEN, MAX_DATA_BYTES, MAX_NAME_BYTES, MAX_UINT32, MAX_UINT64 } from './limits.ts'
 
 /**
  * The form of what a caller gives. The loader would turn -1 into 4294967295, 1.7 into 1 and 'abc' into 0 without a word,
@@ -11,17 +12,7 @@ import { invalidField } from './errors.ts'
 /** Turns a caller's value into the wire's, or refuses it by the name of its field in the proto. */
 export type Check<Value, Wire> = (field: string, value: Value) => Wire
 
-const MAX_UINT32 = 0xffff_ffff
-const MAX_UINT64 = 0xffff_ffff_ffff_ffffn
-const MAX_TEXT_BYTES = 255
 const MAX_REQUEST_ID_BYTES = 64
-/** Of one request. */
-export const MAX_IDS = 65_536
-const MAX_DATA_BYTES = 4096
-export const MAX_NAMES = 1024
-
-/** Control characters, what separates lines, and what stands for broken UTF-8 or would become it. */
-const FORBIDDEN = /[\p{Cc}\p{Cs}\u2028\u2029\uFFFD]/u
 
 /** A request is an object, and holds nothing but what it may hold. */
 export function check<Request extends object>(request: Request, known: readonly (keyof Request & string)[]): void {
@@ -73,7 +64,7 @@ function text(maxBytes: number): Check<string, string> {
   }
 }
 
-export const name = text(MAX_TEXT_BYTES)
+export const name = text(MAX_NAME_BYTES)
 
 /** A name that must be one. */
 export const token: Check<string, string> = (field, value) => {

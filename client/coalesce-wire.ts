@@ -1,7 +1,7 @@
 import type { BatchItem as WireItem } from '../proto/gen/ioasid/v1/BatchItem.ts'
 import type { BatchResult__Output } from '../proto/gen/ioasid/v1/BatchResult.ts'
-import { MAX_IDS } from './check.ts'
 import { fromFailure, fromGrpc, type IoasidError, malformed } from './errors.ts'
+import { MAX_IDS } from './limits.ts'
 import { ioasidService } from './methods.ts'
 import type { Transport, UnaryLimits } from './transport.ts'
 

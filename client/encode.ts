@@ -24,7 +24,6 @@ import {
   given,
   handle,
   listOf,
-  MAX_IDS,
   name,
   requestId,
   token,
@@ -33,6 +32,7 @@ import {
   wholeNumber,
 } from './check.ts'
 import { IoasidError, invalidField } from './errors.ts'
+import { MAX_IDS } from './limits.ts'
 import type {
   AcquireRequest,
   AdjustQuotaRequest,

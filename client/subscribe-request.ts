@@ -1,19 +1,7 @@
 import type { SubscribeRequest as WireSubscribe } from '../proto/gen/ioasid/v1/SubscribeRequest.ts'
-import {
-  abortSignal,
-  check,
-  flag,
-  given,
-  handle,
-  listOf,
-  MAX_NAMES,
-  name,
-  oneOf,
-  token,
-  uint64,
-  wholeNumber,
-} from './check.ts'
+import { abortSignal, check, flag, given, handle, listOf, name, oneOf, token, uint64, wholeNumber } from './check.ts'
 import { invalidField } from './errors.ts'
+import { MAX_NAMES } from './limits.ts'
 import type { Start } from './resume.ts'
 import type { HoldOptions, SubscribeOptions } from './subscription-types.ts'
 import { NOTIFICATION_TYPES, type NotificationType } from './types.ts'

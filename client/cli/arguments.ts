@@ -1,14 +1,11 @@
 import { InvalidArgumentError } from 'commander'
 import type { NotificationType, Priority } from '../index.ts'
+import { FORBIDDEN, MAX_DATA_BYTES, MAX_NAME_BYTES, MAX_UINT32, MAX_UINT64 } from '../limits.ts'
 import { NOTIFICATION_TYPES } from '../types.ts'
 
 /** Reads the text of an argument, or says what is allowed: commander adds which argument it is. */
 
-export const MAX_UINT32 = 0xffff_ffff
 const MAX_SPID = MAX_UINT32 - 1
-/** Of one request. */
-export const MAX_IDS = 65_536
-const MAX_UINT64 = 0xffff_ffff_ffff_ffffn
 const WHOLE = /^(\d+|0[xX][0-9A-Fa-f]+)$/
 
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -35,10 +32,6 @@ export function eachId(text: string, before: number[] | undefined): number[] {
   ids.push(id(text))
   return ids
 }
-
-const MAX_NAME_BYTES = 255
-/** Control characters, what separates lines, and what stands for broken UTF-8 or would become it. */
-const FORBIDDEN = /[\p{Cc}\p{Cs}\u2028\u2029\uFFFD]/u
 
 /** What users name: a set, a device, a lease. It may be empty. */
 export function name(text: string): string {
@@ -87,8 +80,6 @@ export function anyCase<Word extends string>(words: readonly Word[]): (text: str
   }
 }
 
-/** Of private data. */
-export const MAX_DATA_BYTES = 4096
 const HEX = /^(?:[0-9A-Fa-f]{2})+$/
 
 /** Private data, as JSON prints it. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { hexBytes, id, MAX_DATA_BYTES, notEmpty } from './arguments.ts'
+import { MAX_DATA_BYTES } from '../limits.ts'
+import { hexBytes, id, notEmpty } from './arguments.ts'
 import { readGiven } from './files.ts'
 import { printOne, type View } from './output.ts'
 import { handleOf, type Io, type SetOptions, takesHandle, usage, withClient } from './run.ts'

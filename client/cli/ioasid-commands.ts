@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { FreedAll, FreeResult, IoasidInfo } from '../index.ts'
-import { eachId, hexBytes, id, MAX_IDS, spid, spidList, uint64, wholeNumber } from './arguments.ts'
+import { MAX_IDS } from '../limits.ts'
+import { eachId, hexBytes, id, spid, spidList, uint64, wholeNumber } from './arguments.ts'
 import { explainHolders } from './holders.ts'
 import { dataText, isData, printAll, printOne, type View } from './output.ts'
 import {

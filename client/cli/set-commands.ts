@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { IoasidSet } from '../index.ts'
-import { MAX_UINT32, name, notEmpty, uint64, wholeNumber } from './arguments.ts'
+import { MAX_UINT32 } from '../limits.ts'
+import { name, notEmpty, uint64, wholeNumber } from './arguments.ts'
 import { printAll, printOne, type View } from './output.ts'
 import { handleOf, type Io, type SetOptions, setRefOf, takesHandle, takesSet, usage, withClient } from './run.ts'
 

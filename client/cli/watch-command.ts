@@ -7,6 +7,7 @@ import type {
   Subscription,
   SubscriptionItem,
 } from '../index.ts'
+import { MAX_NAMES } from '../limits.ts'
 import { NOTIFICATION_TYPES } from '../types.ts'
 import {
   anyCase,
@@ -108,9 +109,6 @@ export function addWatchCommand(program: Command, io: Io): void {
 function repeatedHandle(text: string, before: readonly string[] | undefined): readonly string[] {
   return repeated(notEmpty(text), before)
 }
-
-/** Of one subscription. */
-const MAX_NAMES = 1024
 
 type Names = { readonly all: true } | { readonly tokens: readonly string[]; readonly setHandles: readonly string[] }
 
