@@ -143,6 +143,7 @@ function nameOf({ method, request }: Waiting): string {
 
 /** Each ends by itself; the round does when all have. */
 async function letOthersGo(lane: Lane, others: readonly Waiting[]): Promise<void> {
+  // Of nobody: but who comes meanwhile finds that something is under way, and has his deadline watched.
   lane.round = { riders: [], deadline: Infinity, stop: new AbortController() }
   const sent = others.map((each) => untilAnswered(lane.context, each.method, each.request, each))
   for (const [index, each] of others.entries()) answer(each, sent[index])
