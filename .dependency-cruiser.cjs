@@ -70,7 +70,13 @@ module.exports = {
       'proto-stands-alone',
       'The definitions import the loader and grpc.',
       { path: '^proto/' },
-      allBut('^proto/', npm('@grpc/grpc-js', '@grpc/proto-loader')),
+      allBut('^proto/', npm('@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs')),
+    ),
+    rule(
+      'clients-start-fast',
+      "The definitions that a client loads do without proto-loader, which is the daemon's.",
+      { path: '^(client|proto/light\\.ts)' },
+      { path: ['^proto/load\\.ts$', npm('@grpc/proto-loader')] },
     ),
 
     rule(

@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js'
-import { messageCodec } from '../proto/load.ts'
+import { messageCodec } from '../proto/light.ts'
 
 /** The reasons of the error table in proto/ioasid/v1/resources.proto, which says what each means and what facts it has. */
 export const REASONS = [

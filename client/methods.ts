@@ -1,9 +1,9 @@
-import { serviceDefinition } from '../proto/load.ts'
+import { serviceCalls } from '../proto/light.ts'
 
 /** The services that the SDK calls. */
-export const setService = serviceDefinition('ioasid.v1.SetService')
-export const ioasidService = serviceDefinition('ioasid.v1.IoasidService')
-export const leaseService = serviceDefinition('ioasid.v1.LeaseService')
-export const notificationService = serviceDefinition('ioasid.v1.NotificationService')
-export const adminService = serviceDefinition('ioasid.v1.AdminService')
-export const healthService = serviceDefinition('grpc.health.v1.Health')
+export const setService = serviceCalls('ioasid.v1.SetService')
+export const ioasidService = serviceCalls('ioasid.v1.IoasidService')
+export const leaseService = serviceCalls('ioasid.v1.LeaseService')
+export const notificationService = serviceCalls('ioasid.v1.NotificationService')
+export const adminService = serviceCalls('ioasid.v1.AdminService')
+export const healthService = serviceCalls('grpc.health.v1.Health')

@@ -27,7 +27,7 @@ const protos = readdirSync(protoDir, { recursive: true })
   .filter((path) => path.endsWith('.proto'))
   .sort()
 
-// The options that decide types; LOADER_OPTIONS in load.ts must say the same (test/proto/load.test.ts compares them).
+// The options that decide types; CONVERSION in names.ts must say the same (test/proto/load.test.ts compares them).
 const typeOptions = ['--keepCase', '--longs=String', '--enums=String', '--defaults', '--oneofs']
 
 /** A digest of all that the output depends on: while it stays, there is nothing to do. */

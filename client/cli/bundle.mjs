@@ -8,7 +8,13 @@ import { rolldown } from 'rolldown'
 const rootDir = fileURLToPath(new URL('../..', import.meta.url))
 const outDir = join(rootDir, 'dist/ioasidctl')
 
-const bundle = await rolldown({ input: join(rootDir, 'client/cli/main.ts'), platform: 'node', logLevel: 'warn' })
+const bundle = await rolldown({
+  input: join(rootDir, 'client/cli/main.ts'),
+  platform: 'node',
+  logLevel: 'warn',
+  // grpc-js loads it for channelz, which no client of ours switches on.
+  external: ['@grpc/proto-loader'],
+})
 const { output } = await bundle.generate({ format: 'esm', chunkFileNames: '[name].js' })
 await bundle.close()
 

@@ -6,7 +6,8 @@ import type {
   UntypedHandleCall,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
-import { type ServiceName, serviceDefinition } from '../../proto/load.ts'
+import { serviceDefinition } from '../../proto/load.ts'
+import type { ServiceName } from '../../proto/names.ts'
 import type { Log } from './log.ts'
 import { refuseField } from './refused.ts'
 import { internalStatus } from './status.ts'

@@ -1,5 +1,5 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js'
-import type { ServiceName } from '../../proto/load.ts'
+import type { ServiceName } from '../../proto/names.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createAdminService } from './admin-service.ts'
 import type { LeaseBounds } from './decode.ts'

@@ -1,5 +1,6 @@
 import { cancelled } from '../../client/errors.ts'
-import type { Transport } from '../../client/transport.ts'
+import type { Method, Transport } from '../../client/transport.ts'
+import { packageDefinition } from '../../proto/load.ts'
 
 /** One stream of a fake daemon, seen from the daemon. */
 export interface FakeStream {
@@ -68,21 +69,18 @@ export function fakeTransport(answer: Answer = () => ({})) {
   return { transport, streams, calls, isClosed: () => isClosed }
 }
 
-/** The other halves of a method, which proto/load.ts gives too. */
-interface WholeMethod {
-  requestSerialize: (request: unknown) => Buffer
-  requestDeserialize: (bytes: Buffer) => Record<string, unknown>
-  responseSerialize: (response: unknown) => Buffer
+/** A method with the halves that the daemon has of it. */
+function whole({ path }: { readonly path: string }) {
+  const [, service = '', name = ''] = path.split('/')
+  const definition = packageDefinition[service]
+  const method = definition === undefined || 'format' in definition ? undefined : definition[name]
+  if (method === undefined) throw new Error(`${path} is no method`)
+  return method
 }
 
-function whole(method: object): WholeMethod {
-  if (!('requestDeserialize' in method)) throw new Error('not a method of proto/load.ts')
-  return method as WholeMethod
+function decodeRequest<Request>(method: Method<Request, unknown>, request: Request): Record<string, unknown> {
+  return whole(method).requestDeserialize(method.requestSerialize(request)) as Record<string, unknown>
 }
 
-function decodeRequest(method: object, request: unknown): Record<string, unknown> {
-  const { requestSerialize, requestDeserialize } = whole(method)
-  return requestDeserialize(requestSerialize(request))
-}
-
-const encodeResponse = (method: object, response: unknown): Buffer => whole(method).responseSerialize(response)
+const encodeResponse = (method: { readonly path: string }, response: unknown): Buffer =>
+  whole(method).responseSerialize(response as object)

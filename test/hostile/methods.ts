@@ -1,4 +1,5 @@
-import { type ServiceName, serviceDefinition } from '../../proto/load.ts'
+import { serviceDefinition } from '../../proto/load.ts'
+import type { ServiceName } from '../../proto/names.ts'
 import type { World } from './world.ts'
 
 /** Every RPC that the daemon serves, and what a good client would send to it. */

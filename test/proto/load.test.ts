@@ -3,19 +3,14 @@ import { fileURLToPath } from 'node:url'
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader'
 import { describe, expect, it } from 'vitest'
 import type { Notification__Output } from '../../proto/gen/ioasid/v1/Notification.ts'
-import {
-  LOADER_OPTIONS,
-  messageCodec,
-  packageDefinition,
-  readDescriptorSet,
-  serviceDefinition,
-} from '../../proto/load.ts'
+import { messageCodec, packageDefinition, readDescriptorSet, serviceDefinition } from '../../proto/load.ts'
+import { CONVERSION } from '../../proto/names.ts'
 
 const LARGEST_UINT64 = '18446744073709551615'
 
 describe('the definitions', () => {
   it('are loaded with the options that made their types', () => {
-    const flags = Object.entries(LOADER_OPTIONS).map(([name, value]) =>
+    const flags = Object.entries(CONVERSION).map(([name, value]) =>
       value === true ? `'--${name}'` : `'--${name}=${value.name}'`,
     )
     const generator = readFileSync(new URL('../../proto/generate.mjs', import.meta.url), 'utf8')
@@ -51,7 +46,7 @@ describe('the definitions', () => {
     const files = readdirSync(directory, { encoding: 'utf8', recursive: true }).filter((path) =>
       path.endsWith('.proto'),
     )
-    const parsed = loadSync(files.sort(), { ...LOADER_OPTIONS, includeDirs: [directory] })
+    const parsed = loadSync(files.sort(), { ...CONVERSION, includeDirs: [directory] })
     expect(JSON.stringify(packageDefinition)).toBe(JSON.stringify(parsed))
   })
 

@@ -5,7 +5,8 @@ import {
   makeClientConstructor,
   type ServiceError,
 } from '@grpc/grpc-js'
-import { messageCodec, type ServiceName, serviceDefinition } from '../../proto/load.ts'
+import { messageCodec, serviceDefinition } from '../../proto/load.ts'
+import type { ServiceName } from '../../proto/names.ts'
 
 /** Calls as they are on the wire, without the SDK: for tests of the daemon itself. */
 export interface Wire {
