@@ -14,8 +14,8 @@ import { StoreError } from './store.ts'
  *     6        4      part number, from 0, little-endian
  *     10              payload
  *
- * The payloads of an entry's parts, joined, are JSON: a few bytes more than a clever encoding, and a log that can be
- * read with any tool in ten years. All numbers in it are safe integers; bytes are base64.
+ * The payloads of parts, joined, are JSON, of log entries a line for each: a few bytes more than a clever encoding, and a
+ * log that can be read with any tool in ten years. All numbers in it are safe integers; bytes are base64.
  */
 export const RECORD_BYTES = 1 << 20
 const RECORD_VERSION = 1
@@ -87,11 +87,19 @@ export function encodeJson(value: unknown): Uint8Array {
 
 /** The bytes passed their checksum, so that the value has the form in which it was written. */
 export function decodeJson(payload: Uint8Array, what: string): unknown {
+  return parseJson(asText(payload), what)
+}
+
+function parseJson(json: string, what: string): unknown {
   try {
-    return JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString())
+    return JSON.parse(json)
   } catch (cause) {
     throw damaged(`${what} is no JSON`, cause)
   }
+}
+
+function asText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
 }
 
 export function toBase64(bytes: Uint8Array): string {
@@ -107,18 +115,29 @@ type DataEvent = Extract<Event, { kind: 'DATA' }>
 type WrittenEvent = Exclude<Event, DataEvent> | (Omit<DataEvent, 'data'> & { readonly data: string | null })
 type WrittenEntry = Omit<Entry, 'events'> & { readonly events: readonly WrittenEvent[] }
 
-/** The records of an entry, one unless it is longer than 1 MiB. */
-export function encodeEntry(entry: Entry): Uint8Array[] {
-  const written: WrittenEntry = { ...entry, events: entry.events.map(writeEvent) }
-  return encodeParts(encodeJson(written))
+/** The records of entries that follow each other: one, unless they are longer than 1 MiB. */
+export function encodeEntries(entries: readonly Entry[]): Uint8Array[] {
+  return encodeLines(entries.map(writeEntry))
 }
 
-/** Throws StoreError unless the records are those of the entry with this revision. */
-export function decodeEntry(records: readonly Uint8Array[], revision: Revision): Entry {
+/** What encodeEntries was given, each entry still to be decoded; `first` is the first one's revision. Throws StoreError. */
+export function decodeLines(records: readonly Uint8Array[], first: number): readonly string[] {
+  return asText(decodeParts(records, `log entry ${first}`)).split('\n')
+}
+
+export const encodeLines = (lines: readonly string[]): Uint8Array[] => encodeParts(text.encode(lines.join('\n')))
+
+/** Throws StoreError unless the line is the entry with this revision. */
+export function decodeEntry(line: string, revision: Revision): Entry {
   const what = `log entry ${revision}`
-  const written = decodeJson(decodeParts(records, what), what) as WrittenEntry
+  const written = parseJson(line, what) as WrittenEntry
   if (written.revision !== revision) throw damaged(`${what} holds entry ${written.revision}`)
   return { ...written, revision: asRevision(written.revision), events: written.events.map(readEvent) }
+}
+
+function writeEntry(entry: Entry): string {
+  const written: WrittenEntry = { ...entry, events: entry.events.map(writeEvent) }
+  return JSON.stringify(written)
 }
 
 function writeEvent(event: Event): WrittenEvent {

@@ -1,11 +1,12 @@
-import type { Entry } from '../core/event.ts'
+import { type Entry, weigh } from '../core/event.ts'
 import { asRevision, type Revision } from '../core/ids.ts'
-import { damaged, decodeEntry, decodePart } from './codec.ts'
+import { damaged, decodeEntry, decodeLines, decodePart, encodeEntries, encodeLines } from './codec.ts'
 import type { Change, Kv } from './kv.ts'
 
 const KEY_BYTES = 12
+const MAX_PART = 0xffff_ffff
 
-/** Where the parts of an entry or of a snapshot are: its number in 8 bytes, the part's in 4, big-endian, so that they sort. */
+/** Where the parts of entries or of a snapshot are: its number in 8 bytes, the part's in 4, big-endian, so that they sort. */
 export function partKey(number: number, part: number): Uint8Array {
   const key = new Uint8Array(KEY_BYTES)
   const view = new DataView(key.buffer)
@@ -28,6 +29,63 @@ export function readPartKey(key: Uint8Array, what: string): PartKey {
   return { number, part: view.getUint32(8) }
 }
 
+/**
+ * Entries that are written together share records, since what a put costs is more than the rest of a small change. So
+ * many, or of about so many bytes, that one of them is still found quickly; a larger one is alone.
+ */
+const SHARED_ENTRIES = 64
+const SHARED_BYTES = 16 << 10
+
+/** The changes that add entries, whose revisions have no gaps. */
+export function addToLog(entries: readonly Entry[]): Change[] {
+  return sharesOf(entries).flatMap((share) => recordsOf(share[0]?.revision ?? 0, encodeEntries(share)))
+}
+
+function sharesOf(entries: readonly Entry[]): Entry[][] {
+  const shares: Entry[][] = []
+  let share: Entry[] = []
+  let bytes = 0
+  for (const entry of entries) {
+    const weight = weigh(entry)
+    if (share.length === 0 || share.length === SHARED_ENTRIES || bytes + weight > SHARED_BYTES) {
+      share = []
+      shares.push(share)
+      bytes = 0
+    }
+    share.push(entry)
+    bytes += weight
+  }
+  return shares
+}
+
+function recordsOf(first: number, records: readonly Uint8Array[]): Change[] {
+  return records.map((value, part) => ({ table: 'log', key: partKey(first, part), value }))
+}
+
+/** Entries that were written together, from `first` on. */
+interface Share {
+  readonly first: number
+  readonly records: readonly Uint8Array[]
+}
+
+/** The shares with entries from one revision up to another. */
+function* readShares(kv: Kv, from: number, to: number): Generator<Share, void, undefined> {
+  const key = kv.lastKey('log', partKey(from, MAX_PART))
+  const start = key === undefined ? from : readPartKey(key, `log entry ${from}`).number
+  let first = start
+  let records: Uint8Array[] = []
+  for (const { key, value } of kv.range('log', partKey(start, 0), partKey(to + 1, 0))) {
+    const { number } = readPartKey(key, `log entry ${from}`)
+    if (number !== first && records.length > 0) {
+      yield { first, records }
+      records = []
+    }
+    first = number
+    records.push(value)
+  }
+  if (records.length > 0) yield { first, records }
+}
+
 export interface LogBounds {
   /** The largest revision whose entry is not there, removed or never written. */
   readonly removedRevision: Revision
@@ -35,19 +93,18 @@ export interface LogBounds {
 }
 
 /**
- * What the log holds from `compactRevision` on, without reading it. `unfinished` are the parts of an entry at its end that
- * has no last one: a store that cannot write an entry at once may leave it so.
+ * What the log holds from `compactRevision` on, without reading it. `unfinished` are the parts of entries at its end that
+ * have no last one: a store that cannot write a batch at once may leave it so.
  */
 export function findLog(kv: Kv, compactRevision: Revision): LogBounds & { readonly unfinished: readonly Change[] } {
   const unfinished: Change[] = []
   let lastRevision: number = compactRevision
   const lastKey = kv.lastKey('log')
   if (lastKey !== undefined) {
-    const last = readPartKey(lastKey, 'the end of the log').number
-    const record = kv.get('log', lastKey)
-    const { more } = decodePart(record ?? new Uint8Array(), `log entry ${last}`)
-    if (more) unfinished.push(...changesThatRemove(kv, last, last))
-    lastRevision = Math.max(compactRevision, more ? last - 1 : last)
+    const { number: first } = readPartKey(lastKey, 'the end of the log')
+    const { more } = decodePart(kv.get('log', lastKey) ?? new Uint8Array(), `log entry ${first}`)
+    if (more) unfinished.push(...changesThatRemove(kv, first))
+    lastRevision = Math.max(compactRevision, first - 1 + (more ? 0 : countEntries(kv, first)))
   }
   const [firstKey] = kv.keys('log', partKey(0, 0), partKey(lastRevision + 1, 0))
   const first = firstKey === undefined ? lastRevision + 1 : readPartKey(firstKey, 'the beginning of the log').number
@@ -55,28 +112,25 @@ export function findLog(kv: Kv, compactRevision: Revision): LogBounds & { readon
   return { removedRevision: asRevision(first - 1), lastRevision: asRevision(lastRevision), unfinished }
 }
 
-/** Whole entries from `after` up to `last`, of about `maxBytes` as encoded, but at least one. */
+function countEntries(kv: Kv, first: number): number {
+  const records = [...kv.range('log', partKey(first, 0), partKey(first + 1, 0))].map(({ value }) => value)
+  return decodeLines(records, first).length
+}
+
+/** Entries from `after` up to `last`, of about `maxBytes` as encoded, but at least one. */
 export function readLog(kv: Kv, after: Revision, last: Revision, maxBytes: number): Entry[] {
   const entries: Entry[] = []
   let due = after + 1
   let bytes = 0
-  let records: Uint8Array[] = []
-  const finish = () => {
-    entries.push(decodeEntry(records, asRevision(due)))
-    records = []
-    due += 1
-  }
-  for (const { key, value } of kv.range('log', partKey(due, 0), partKey(last + 1, 0))) {
-    const { number, part } = readPartKey(key, `log entry ${due}`)
-    if (part === 0 && records.length > 0) {
-      finish()
-      if (bytes + value.length > maxBytes) return entries
+  for (const { first, records } of readShares(kv, due, last)) {
+    if (first > due) break
+    for (const line of decodeLines(records, first).slice(due - first)) {
+      bytes += line.length
+      if (due > last || (bytes > maxBytes && entries.length > 0)) return entries
+      entries.push(decodeEntry(line, asRevision(due)))
+      due += 1
     }
-    if (number !== due) throw damaged(`log entry ${due} is missing`)
-    records.push(value)
-    bytes += value.length
   }
-  if (records.length > 0) finish()
   if (due <= last) throw damaged(`log entry ${due} is missing`)
   return entries
 }
@@ -92,16 +146,31 @@ export interface Removal {
 export function removeOldest(kv: Kv, through: Revision, maxRecords: number, maxBytes: number): Removal {
   const changes: Change[] = []
   let bytes = 0
-  for (const { key, value } of kv.range('log', partKey(0, 0), partKey(through + 1, 0))) {
-    const { number, part } = readPartKey(key, 'a log entry')
-    const enough = changes.length >= maxRecords || bytes >= maxBytes
-    if (enough && part === 0) return { changes, throughRevision: asRevision(number - 1), bytes }
-    changes.push({ table: 'log', key, value: null })
-    bytes += value.length
+  let last: Share | undefined
+  for (const share of readShares(kv, 0, through)) {
+    if (changes.length >= maxRecords || bytes >= maxBytes) {
+      return { changes, throughRevision: asRevision(share.first - 1), bytes }
+    }
+    changes.push(...share.records.map((_, part) => remove(partKey(share.first, part))))
+    bytes += countBytes(share.records)
+    last = share
   }
-  return { changes, throughRevision: through, bytes }
+  // Of entries that share records the later ones stay, in records of their own.
+  const staying = last === undefined ? [] : decodeLines(last.records, last.first).slice(through + 1 - last.first)
+  if (staying.length === 0) return { changes, throughRevision: through, bytes }
+  const records = encodeLines(staying)
+  changes.push(...recordsOf(through + 1, records))
+  return { changes, throughRevision: through, bytes: bytes - countBytes(records) }
 }
 
-function changesThatRemove(kv: Kv, first: number, last: number): Change[] {
-  return [...kv.keys('log', partKey(first, 0), partKey(last + 1, 0))].map((key) => ({ table: 'log', key, value: null }))
+function changesThatRemove(kv: Kv, first: number): Change[] {
+  return [...kv.keys('log', partKey(first, 0), partKey(first + 1, 0))].map(remove)
+}
+
+function remove(key: Uint8Array): Change {
+  return { table: 'log', key, value: null }
+}
+
+function countBytes(records: readonly Uint8Array[]): number {
+  return records.reduce((bytes, { length }) => bytes + length, 0)
 }

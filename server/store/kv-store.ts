@@ -2,10 +2,10 @@ import type { Entry } from '../core/event.ts'
 import { asRevision, type Revision } from '../core/ids.ts'
 import type { Base } from '../core/reindex.ts'
 import { mustBeMark, mustFollow, wasCompacted } from './checks.ts'
-import { damaged, decodePart, encodeEntry, encodePart } from './codec.ts'
+import { damaged, decodePart, encodePart } from './codec.ts'
 import type { Change, Kv } from './kv.ts'
 import { commit, inLine, type KvState, mustBeOpen } from './kv-commit.ts'
-import { findLog, partKey, readLog, readPartKey } from './kv-log.ts'
+import { addToLog, findLog, partKey, readLog, readPartKey } from './kv-log.ts'
 import {
   ascii,
   beginHistory,
@@ -37,7 +37,7 @@ const SMALL_BYTES = 32 << 10
  *                 genesis              space id and handle key
  *                 log                  compact revision, and the bytes of all entries, so that a start need not add them up
  *                 snapshot             which snapshot is in force
- *     log         revision, part       a part of the entry (codec.ts)
+ *     log         revision, part       a part of the entries from this one on that were written together (kv-log.ts)
  *     snapshots   number, part         a part of the snapshot (snapshot.ts)
  *     marks       the mark's           its value, as a record
  *
@@ -165,7 +165,7 @@ function readMark(key: string, record: Uint8Array): Mark {
 
 async function append(state: KvState, batch: Batch): Promise<void> {
   batch.marks.forEach(mustBeMark)
-  const log = batch.entries.flatMap(logChanges)
+  const log = addToLog(batch.entries)
   const marks = batch.marks.map(markChange)
   const logBytes = countBytes(log)
   const small = batch.entries.length <= SMALL_ENTRIES && logBytes + countBytes(marks) <= SMALL_BYTES
@@ -182,10 +182,6 @@ async function append(state: KvState, batch: Batch): Promise<void> {
       },
     }
   })
-}
-
-function logChanges(entry: Entry): Change[] {
-  return encodeEntry(entry).map((value, part) => ({ table: 'log', key: partKey(entry.revision, part), value }))
 }
 
 function markChange({ key, value }: Batch['marks'][number]): Change {

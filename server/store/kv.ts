@@ -14,8 +14,8 @@ export interface Kv {
   /** The same without values, which costs no more than the keys. */
   keys(table: Table, from: Uint8Array, to: Uint8Array): Iterable<Uint8Array>
 
-  /** The largest key; undefined in an empty table. */
-  lastKey(table: Table): Uint8Array | undefined
+  /** The largest key, or the largest one up to a given one; undefined where there is none. */
+  lastKey(table: Table, upTo?: Uint8Array): Uint8Array | undefined
 
   /** Does all changes or none, off this thread; on disk when it resolves. Rejects with StoreError IO or FULL. */
   write(changes: readonly Change[]): Promise<void>

@@ -97,7 +97,11 @@ function makeKv(dataDir: string, root: RootDatabase<Uint8Array, Uint8Array>, rel
     get: (table, key) => reading(dataDir, () => tables[table].getBinary(key)),
     range: (table, start, end) => rangeOf(dataDir, tables[table].getRange({ start, end })),
     keys: (table, start, end) => rangeOf(dataDir, tables[table].getKeys({ start, end })),
-    lastKey: (table) => reading(dataDir, () => [...tables[table].getKeys({ reverse: true, limit: 1 })][0]),
+    lastKey: (table, upTo) =>
+      reading(dataDir, () => {
+        const range = { reverse: true, limit: 1, ...(upTo && { start: upTo }) }
+        return [...tables[table].getKeys(range)][0]
+      }),
     write: (changes) => writeOffThread(dataDir, root, tables, changes),
     writeNow: (changes) => {
       try {

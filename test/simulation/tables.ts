@@ -4,7 +4,7 @@ import { type Change, type Pair, TABLES, type Table } from '../../server/store/k
 export interface Tables {
   get(table: Table, key: Uint8Array): Uint8Array | undefined
   range(table: Table, from: Uint8Array, to: Uint8Array): Pair[]
-  lastKey(table: Table): Uint8Array | undefined
+  lastKey(table: Table, upTo?: Uint8Array): Uint8Array | undefined
   apply(changes: readonly Change[]): void
 }
 
@@ -33,8 +33,9 @@ export function createTables(): Tables {
       }
       return found
     },
-    lastKey: (table) => {
-      const key = of(table).keys.at(-1)
+    lastKey: (table, upTo) => {
+      const { keys } = of(table)
+      const key = upTo === undefined ? keys.at(-1) : keys[placeOf(keys, `${textOf(upTo)}\0`) - 1]
       return key === undefined ? undefined : Buffer.from(key, 'latin1')
     },
     apply: (changes) => {

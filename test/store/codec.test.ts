@@ -3,9 +3,16 @@ import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Entry, Event } from '../../server/core/event.ts'
-import { asIoasid, asLeaseId, asRevision, asSetId, asSpid } from '../../server/core/ids.ts'
+import { asIoasid, asLeaseId, asRevision, asSetId, asSpid, type Revision } from '../../server/core/ids.ts'
 import { type FrozenState, freeze } from '../../server/core/state.ts'
-import { decodeEntry, decodeParts, encodeEntry, encodeParts, RECORD_BYTES } from '../../server/store/codec.ts'
+import {
+  decodeEntry,
+  decodeLines,
+  decodeParts,
+  encodeEntries,
+  encodeParts,
+  RECORD_BYTES,
+} from '../../server/store/codec.ts'
 import { decodeSnapshot, encodeSnapshot } from '../../server/store/snapshot.ts'
 import { StoreError, type StoreProblem } from '../../server/store/store.ts'
 import { contentOf, start, submit } from '../support/space.ts'
@@ -56,42 +63,49 @@ const entry: fc.Arbitrary<Entry> = fc.record({
   events: fc.array(event, { maxLength: 8 }),
 })
 
+/** The only entry of the records. */
+function entryOf(records: readonly Uint8Array[], revision: Revision): Entry {
+  const [line = '', ...others] = decodeLines(records, revision)
+  expect(others).toEqual([])
+  return decodeEntry(line, revision)
+}
+
 describe('an entry', () => {
   test('comes out of its records as it went in', () => {
     fc.assert(
       fc.property(entry, (entry) => {
-        expect(decodeEntry(encodeEntry(entry), entry.revision)).toEqual(entry)
+        expect(entryOf(encodeEntries([entry]), entry.revision)).toEqual(entry)
       }),
     )
   })
 
   test('longer than a record is several, none longer than a megabyte', () => {
     const entry = longEntry(7)
-    const records = encodeEntry(entry)
+    const records = encodeEntries([entry])
     expect(records).toHaveLength(3)
     expect(records.every((record) => record.length <= RECORD_BYTES)).toBe(true)
-    expect(isDeepStrictEqual(decodeEntry(records, entry.revision), entry)).toBe(true)
+    expect(isDeepStrictEqual(entryOf(records, entry.revision), entry)).toBe(true)
   })
 
   test('is JSON after ten bytes, so that it can be read without this program', () => {
-    const [record] = encodeEntry(plainEntry(3))
+    const [record] = encodeEntries([plainEntry(3)])
     expect(JSON.parse(Buffer.from(record ?? []).toString('utf8', 10))).toEqual(plainEntry(3))
   })
 
   test('with any byte of its record changed is found to be damaged', () => {
     fc.assert(
       fc.property(entry, fc.nat(), fc.integer({ min: 1, max: 255 }), (entry, place, flip) => {
-        const [record = new Uint8Array()] = encodeEntry(entry)
+        const [record = new Uint8Array()] = encodeEntries([entry])
         const changed = flipped(record, place % record.length, flip)
-        expect(problemOf(() => decodeEntry([changed], entry.revision))).toBe('DAMAGED')
+        expect(problemOf(() => entryOf([changed], entry.revision))).toBe('DAMAGED')
       }),
     )
   })
 
   test('cut off anywhere is found to be damaged', () => {
-    const [record = new Uint8Array()] = encodeEntry(plainEntry(1))
+    const [record = new Uint8Array()] = encodeEntries([plainEntry(1)])
     for (let length = 0; length < record.length; length++) {
-      expect(problemOf(() => decodeEntry([record.subarray(0, length)], asRevision(1)))).toBe('DAMAGED')
+      expect(problemOf(() => entryOf([record.subarray(0, length)], asRevision(1)))).toBe('DAMAGED')
     }
   })
 
@@ -103,13 +117,13 @@ describe('an entry', () => {
     ['in another order', [1, 0, 2]],
     ['with a part twice', [0, 1, 1, 2]],
   ])('%s is found to be damaged', (_what, order) => {
-    const records = encodeEntry(longEntry(7))
+    const records = encodeEntries([longEntry(7)])
     const kept = order.flatMap((part) => records[part] ?? [])
-    expect(problemOf(() => decodeEntry(kept, asRevision(7)))).toBe('DAMAGED')
+    expect(problemOf(() => entryOf(kept, asRevision(7)))).toBe('DAMAGED')
   })
 
   test('of another revision is found to be damaged', () => {
-    expect(() => decodeEntry(encodeEntry(plainEntry(4)), asRevision(5))).toThrow('log entry 5 holds entry 4')
+    expect(() => entryOf(encodeEntries([plainEntry(4)]), asRevision(5))).toThrow('log entry 5 holds entry 4')
   })
 
   test('of a later format says so, where its bytes are whole', () => {
