@@ -15,8 +15,9 @@ const LAST_BIT = WORD_BITS - 1
 
 /** An IdSpace, as id-space.ts describes it and checks there. */
 export function createLowestSpace(capacity: number, reclaimRevisionOf: (id: number) => number | undefined) {
-  const levels = bitmaps(capacity)
-  const bottom = levelOf(levels, 0)
+  const starts = startsOf(capacity)
+  const levels = starts.length - 1
+  const words = new Uint32Array(starts[levels] ?? 0)
   let available = 0
   for (let id = 0; id < capacity; id++) {
     if (reclaimRevisionOf(id) !== undefined) give(id, 1)
@@ -27,7 +28,7 @@ export function createLowestSpace(capacity: number, reclaimRevisionOf: (id: numb
     get available() {
       return available
     },
-    isAvailable: (id: number) => id < capacity && (((bottom[id >>> WORD_SHIFT] ?? 0) >>> (id & LAST_BIT)) & 1) === 1,
+    isAvailable: (id: number) => id < capacity && (((words[id >>> WORD_SHIFT] ?? 0) >>> (id & LAST_BIT)) & 1) === 1,
     find,
     take,
     give,
@@ -73,29 +74,29 @@ export function createLowestSpace(capacity: number, reclaimRevisionOf: (id: numb
   function takeOne(id: number): void {
     const word = id >>> WORD_SHIFT
     const bit = 1 << (id & LAST_BIT)
-    const before = bottom[word] ?? 0
+    const before = words[word] ?? 0
     if ((before & bit) === 0) throw new Error(`id ${id} is not available to take`)
-    bottom[word] = before & ~bit
+    words[word] = before & ~bit
     if ((before & ~bit) === 0) clearAbove(word)
   }
 
   function giveOne(id: number): void {
     const word = id >>> WORD_SHIFT
     const bit = 1 << (id & LAST_BIT)
-    const before = bottom[word] ?? 0
+    const before = words[word] ?? 0
     if ((before & bit) !== 0) throw new Error(`id ${id} is available already`)
-    bottom[word] = before | bit
+    words[word] = before | bit
     if (before === 0) setAbove(word)
   }
 
   function takeRun(first: number, last: number): void {
     for (let word = first >>> WORD_SHIFT; word <= last >>> WORD_SHIFT; word++) {
       const mask = maskOf(word, first, last)
-      if ((~(bottom[word] ?? 0) & mask) !== 0) throw new Error(`not all of ${first} to ${last} are available to take`)
+      if ((~(words[word] ?? 0) & mask) !== 0) throw new Error(`not all of ${first} to ${last} are available to take`)
     }
     for (let word = first >>> WORD_SHIFT; word <= last >>> WORD_SHIFT; word++) {
-      const rest = (bottom[word] ?? 0) & ~maskOf(word, first, last)
-      bottom[word] = rest
+      const rest = (words[word] ?? 0) & ~maskOf(word, first, last)
+      words[word] = rest
       if (rest === 0) clearAbove(word)
     }
   }
@@ -103,11 +104,11 @@ export function createLowestSpace(capacity: number, reclaimRevisionOf: (id: numb
   function giveRun(first: number, last: number): void {
     for (let word = first >>> WORD_SHIFT; word <= last >>> WORD_SHIFT; word++) {
       const mask = maskOf(word, first, last)
-      if (((bottom[word] ?? 0) & mask) !== 0) throw new Error(`some of ${first} to ${last} are available already`)
+      if (((words[word] ?? 0) & mask) !== 0) throw new Error(`some of ${first} to ${last} are available already`)
     }
     for (let word = first >>> WORD_SHIFT; word <= last >>> WORD_SHIFT; word++) {
-      const before = bottom[word] ?? 0
-      bottom[word] = before | maskOf(word, first, last)
+      const before = words[word] ?? 0
+      words[word] = before | maskOf(word, first, last)
       if (before === 0) setAbove(word)
     }
   }
@@ -115,35 +116,33 @@ export function createLowestSpace(capacity: number, reclaimRevisionOf: (id: numb
   /** A word of the bottom became zero: its bit goes, and so on upwards while that leaves a word zero. */
   function clearAbove(word: number): void {
     let bit = word
-    for (let level = 1; level < levels.length; level++) {
-      const words = levelOf(levels, level)
-      const place = bit >>> WORD_SHIFT
+    for (let level = 1; level < levels; level++) {
+      const place = (starts[level] ?? 0) + (bit >>> WORD_SHIFT)
       const rest = (words[place] ?? 0) & ~(1 << (bit & LAST_BIT))
       words[place] = rest
       if (rest !== 0) return
-      bit = place
+      bit >>>= WORD_SHIFT
     }
   }
 
   /** A word of the bottom is zero no more: its bit comes, and so on upwards while that fills a word that was zero. */
   function setAbove(word: number): void {
     let bit = word
-    for (let level = 1; level < levels.length; level++) {
-      const words = levelOf(levels, level)
-      const place = bit >>> WORD_SHIFT
+    for (let level = 1; level < levels; level++) {
+      const place = (starts[level] ?? 0) + (bit >>> WORD_SHIFT)
       const before = words[place] ?? 0
       words[place] = before | (1 << (bit & LAST_BIT))
       if (before !== 0) return
-      bit = place
+      bit >>>= WORD_SHIFT
     }
   }
 
   /** The lowest available id that is not below `from`, or -1. */
   function next(from: number): number {
     let bit = from
-    for (let level = 0; level < levels.length; level++) {
+    for (let level = 0; level < levels; level++) {
       const word = bit >>> WORD_SHIFT
-      const rest = (levelOf(levels, level)[word] ?? 0) >>> (bit & LAST_BIT)
+      const rest = (words[(starts[level] ?? 0) + word] ?? 0) >>> (bit & LAST_BIT)
       if (rest !== 0) return descend(level, bit + lowestBit(rest))
       // This word has nothing more, so the level above is asked for a word after it.
       bit = word + 1
@@ -154,34 +153,30 @@ export function createLowestSpace(capacity: number, reclaimRevisionOf: (id: numb
   function descend(level: number, bit: number): number {
     let lowest = bit
     for (let below = level - 1; below >= 0; below--) {
-      lowest = lowest * WORD_BITS + lowestBit(levelOf(levels, below)[lowest] ?? 0)
+      lowest = (lowest << WORD_SHIFT) | lowestBit(words[(starts[below] ?? 0) + lowest] ?? 0)
     }
     return lowest
   }
 
   /** How many ids from an available one on are available without a gap, as far as its word reaches. */
   function stretchFrom(id: number): number {
-    const gaps = ~((bottom[id >>> WORD_SHIFT] ?? 0) >>> (id & LAST_BIT))
+    const gaps = ~((words[id >>> WORD_SHIFT] ?? 0) >>> (id & LAST_BIT))
     return gaps === 0 ? WORD_BITS : lowestBit(gaps)
   }
 }
 
-/** All zero, from the bottom up to one word that tells of all. */
-function bitmaps(capacity: number): readonly Uint32Array[] {
-  const levels: Uint32Array[] = []
+/** Where each level begins in one array of words, from the bottom up to one word that tells of all; and where that ends. */
+function startsOf(capacity: number): Uint32Array {
+  const starts = [0]
   let bits = capacity
+  let end = 0
   do {
     bits = Math.ceil(bits / WORD_BITS)
-    // One word more than needed: a search may step past the last one, and reads beyond an array's end are slow.
-    levels.push(new Uint32Array(bits + 1))
+    // One word more than needed: a search may step past the last one.
+    end += bits + 1
+    starts.push(end)
   } while (bits > 1)
-  return levels
-}
-
-function levelOf(levels: readonly Uint32Array[], level: number): Uint32Array {
-  const words = levels[level]
-  if (words === undefined) throw new Error(`no level ${level}`)
-  return words
+  return Uint32Array.from(starts)
 }
 
 /** The bits of `word` that stand for ids first … last. */

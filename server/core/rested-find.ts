@@ -1,4 +1,4 @@
-import { CHILD_SHIFT, LAST_CHILD, type Level, levelOf, NOT_AVAILABLE } from './rested-tree.ts'
+import { CHILD_SHIFT, LAST_CHILD, leavesOf, NOT_AVAILABLE, startOf, type Tree } from './rested-tree.ts'
 import { appendId, type Runs } from './runs.ts'
 
 /** Searches of the tree of policy `rested` (rested-tree.ts): they read it and change nothing. */
@@ -8,14 +8,15 @@ import { appendId, type Runs } from './runs.ts'
  * larger ones towards its middle; the leads of the best one go down to the id. The subtrees come from both ends, so
  * among equals it matters which one starts further left.
  */
-export function findOne(levels: readonly Level[], min: number, max: number): number {
+export function findOne(tree: Tree, min: number, max: number): number {
+  const { smallest } = tree
   let best = NOT_AVAILABLE
-  let bestStart = -1
+  let bestFirst = -1
   let bestLevel = 0
   let low = min
   let high = max
   for (let level = 0; low <= high; level++) {
-    const { smallest } = levelOf(levels, level)
+    const start = startOf(tree, level)
     // Whole families, from `middle` to before `end`, are left to the level above.
     const middle = (low + LAST_CHILD) & ~LAST_CHILD
     const end = (high + 1) & ~LAST_CHILD
@@ -24,24 +25,26 @@ export function findOne(levels: readonly Level[], min: number, max: number): num
         node = end - 1
         continue
       }
-      const revision = smallest[node] ?? NOT_AVAILABLE
-      const start = node << (level * CHILD_SHIFT)
-      if (revision > best || (revision === best && start >= bestStart)) continue
+      const revision = smallest[start + node] ?? NOT_AVAILABLE
+      const first = node << (level * CHILD_SHIFT)
+      if (revision > best || (revision === best && first >= bestFirst)) continue
       best = revision
-      bestStart = start
+      bestFirst = first
       bestLevel = level
     }
     low = middle >> CHILD_SHIFT
     high = (end >> CHILD_SHIFT) - 1
   }
-  return bestStart < 0 ? -1 : followLeads(levels, bestLevel, bestStart >>> (bestLevel * CHILD_SHIFT))
+  return bestFirst < 0 ? -1 : followLeads(tree, bestLevel, bestFirst >>> (bestLevel * CHILD_SHIFT))
 }
 
 /** The best id below a node. */
-export function followLeads(levels: readonly Level[], from: number, node: number): number {
+export function followLeads(tree: Tree, from: number, node: number): number {
+  const { leads } = tree
+  const leaves = leavesOf(tree)
   let leftmost = node
   for (let level = from; level > 0; level--) {
-    leftmost = (leftmost << CHILD_SHIFT) | (levelOf(levels, level).leads[leftmost] ?? 0)
+    leftmost = (leftmost << CHILD_SHIFT) | (leads[startOf(tree, level) - leaves + leftmost] ?? 0)
   }
   return leftmost
 }
@@ -60,12 +63,12 @@ interface Waiting {
  * their own; a family of leaves waits again, for the next revision that it has. At the ends of the range a subtree may
  * owe its revision to an id outside: it is looked into sooner than need be, and hands out nothing.
  */
-export function findMany(levels: readonly Level[], count: number, min: number, max: number): Runs {
+export function findMany(tree: Tree, count: number, min: number, max: number): Runs {
+  const { top, smallest } = tree
   const runs: number[] = []
   const heap: Waiting[] = []
-  const root = levels.length - 1
   let wanted = count
-  wait(levelOf(levels, root).smallest[0] ?? NOT_AVAILABLE, root, 0)
+  wait(smallest[startOf(tree, top)] ?? NOT_AVAILABLE, top, 0)
   while (wanted > 0) {
     const next = popFirst(heap)
     if (next === undefined) break
@@ -83,21 +86,21 @@ export function findMany(levels: readonly Level[], count: number, min: number, m
       return
     }
     const below = level - 1
-    const { smallest } = levelOf(levels, below)
+    const start = startOf(tree, below)
     const first = Math.max(node << CHILD_SHIFT, min >>> (below * CHILD_SHIFT))
     const last = Math.min((node << CHILD_SHIFT) | LAST_CHILD, max >>> (below * CHILD_SHIFT))
     for (let child = first; child <= last && wanted > 0; child++) {
-      if (smallest[child] === revision) handOut(below, child, revision)
-      else wait(smallest[child] ?? NOT_AVAILABLE, below, child)
+      const reclaimed = smallest[start + child] ?? NOT_AVAILABLE
+      if (reclaimed === revision) handOut(below, child, revision)
+      else wait(reclaimed, below, child)
     }
   }
 
   function handOutLeaves(family: number, revision: number): void {
-    const leaves = levelOf(levels, 0).smallest
     const last = Math.min((family << CHILD_SHIFT) | LAST_CHILD, max)
     let later = NOT_AVAILABLE
     for (let id = Math.max(family << CHILD_SHIFT, min); id <= last && wanted > 0; id++) {
-      const reclaimed = leaves[id] ?? NOT_AVAILABLE
+      const reclaimed = smallest[id] ?? NOT_AVAILABLE
       if (reclaimed === revision) {
         appendId(runs, id)
         wanted--

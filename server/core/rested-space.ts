@@ -1,5 +1,5 @@
 import { findMany, findOne, followLeads } from './rested-find.ts'
-import { levelsAbove, lowerAbove, minima, NOT_AVAILABLE, raiseAbove } from './rested-tree.ts'
+import { emptyTree, lowerAbove, NOT_AVAILABLE, raiseAbove, raiseAboveOne, sumUp } from './rested-tree.ts'
 import { assertRun, type Runs } from './runs.ts'
 
 /**
@@ -10,7 +10,9 @@ import { assertRun, type Runs } from './runs.ts'
 
 /** An IdSpace, as id-space.ts describes it and checks there. */
 export function createRestedSpace(capacity: number, reclaimRevisionOf: (id: number) => number | undefined) {
-  const leaves = minima(capacity)
+  const tree = emptyTree(capacity)
+  // The leaf of an id is at the id's own place.
+  const leaves = tree.smallest
   let available = 0
   for (let id = 0; id < capacity; id++) {
     const reclaimRevision = reclaimRevisionOf(id)
@@ -19,14 +21,14 @@ export function createRestedSpace(capacity: number, reclaimRevisionOf: (id: numb
     leaves[id] = reclaimRevision
     available++
   }
-  const levels = levelsAbove(leaves, capacity)
+  sumUp(tree, capacity)
 
   return {
     capacity,
     get available() {
       return available
     },
-    isAvailable: (id: number) => (leaves[id] ?? NOT_AVAILABLE) !== NOT_AVAILABLE,
+    isAvailable: (id: number) => id < capacity && (leaves[id] ?? NOT_AVAILABLE) !== NOT_AVAILABLE,
     find,
     take,
     give,
@@ -34,10 +36,10 @@ export function createRestedSpace(capacity: number, reclaimRevisionOf: (id: numb
 
   function find(count: number, min: number, max: number): Runs {
     assertRun(min, max - min + 1, capacity)
-    if (count !== 1) return findMany(levels, count, min, max)
+    if (count !== 1) return findMany(tree, count, min, max)
     // The common request names no range, and the root's leads answer it.
     const isWhole = min === 0 && max === capacity - 1
-    const id = isWhole && available > 0 ? followLeads(levels, levels.length - 1, 0) : findOne(levels, min, max)
+    const id = isWhole && available > 0 ? followLeads(tree, tree.top, 0) : findOne(tree, min, max)
     return id < 0 ? [] : [id, 1]
   }
 
@@ -48,7 +50,8 @@ export function createRestedSpace(capacity: number, reclaimRevisionOf: (id: numb
       if (leaves[id] === NOT_AVAILABLE) throw new Error(`id ${id} is not available to take`)
     }
     for (let id = first; id <= last; id++) leaves[id] = NOT_AVAILABLE
-    raiseAbove(levels, first, last)
+    if (count === 1) raiseAboveOne(tree, first)
+    else raiseAbove(tree, first, last)
     available -= count
   }
 
@@ -60,7 +63,7 @@ export function createRestedSpace(capacity: number, reclaimRevisionOf: (id: numb
       if (leaves[id] !== NOT_AVAILABLE) throw new Error(`id ${id} is available already`)
     }
     for (let id = first; id <= last; id++) leaves[id] = reclaimRevision
-    lowerAbove(levels, first, last, reclaimRevision)
+    lowerAbove(tree, first, last, reclaimRevision)
     available += count
   }
 }

@@ -16,28 +16,93 @@ const CHILDREN = 1 << CHILD_SHIFT
 export const LAST_CHILD = CHILDREN - 1
 export const NOT_AVAILABLE = Infinity
 
-/** Padded to whole families. The leaves, level 0, have no leads; the highest level is one node, the root. */
-export interface Level {
+/**
+ * All levels lie one after the other in the same arrays, the leaves first, the root last: with arrays of their own, a walk
+ * from level to level takes twice as long.
+ */
+export interface Tree {
+  /** The highest level, that of the root. The leaves are level 0. */
+  readonly top: number
+  /** Where each level begins in `smallest`, each padded to whole families. */
+  readonly starts: Uint32Array
+  /** The leaf of an id is at the id's own place. */
   readonly smallest: Float64Array
+  /** Of the nodes above the leaves: that of a node lies as many places before it as there are leaves. */
   readonly leads: Uint8Array
 }
 
+/** A tree in which nothing is available. */
+export function emptyTree(capacity: number): Tree {
+  const starts = [0]
+  let end = 0
+  let nodes = capacity
+  for (;;) {
+    end += Math.ceil(nodes / CHILDREN) * CHILDREN
+    if (nodes === 1) break
+    starts.push(end)
+    nodes = Math.ceil(nodes / CHILDREN)
+  }
+  const smallest = new Float64Array(end).fill(NOT_AVAILABLE)
+  const leads = new Uint8Array(end - (starts[1] ?? 0))
+  return { top: starts.length - 1, starts: Uint32Array.from(starts), smallest, leads }
+}
+
+/** Makes all nodes above the leaves anew. */
+export function sumUp(tree: Tree, capacity: number): void {
+  const { top, smallest, leads } = tree
+  let nodes = capacity
+  for (let level = 1; level <= top; level++) {
+    nodes = Math.ceil(nodes / CHILDREN)
+    const below = startOf(tree, level - 1)
+    const start = startOf(tree, level)
+    for (let place = start; place < start + nodes; place++) {
+      const lead = leadOf(smallest, below + ((place - start) << CHILD_SHIFT))
+      leads[place - leavesOf(tree)] = lead & LAST_CHILD
+      smallest[place] = smallest[lead] ?? NOT_AVAILABLE
+    }
+  }
+}
+
+/** One leaf has grown, which is what most requests come to: nodes look for another lead as long as it led them. */
+export function raiseAboveOne(tree: Tree, leaf: number): void {
+  const { top, smallest, leads } = tree
+  const leaves = leavesOf(tree)
+  let node = leaf
+  let below = 0
+  for (let level = 1; level <= top; level++) {
+    const child = node & LAST_CHILD
+    node >>>= CHILD_SHIFT
+    const start = startOf(tree, level)
+    const place = start + node
+    if (leads[place - leaves] !== child) return
+    const lead = leadOf(smallest, below + (node << CHILD_SHIFT))
+    leads[place - leaves] = lead & LAST_CHILD
+    const revision = smallest[lead] ?? NOT_AVAILABLE
+    if (smallest[place] === revision) return
+    smallest[place] = revision
+    below = start
+  }
+}
+
 /** Leaves first … last have grown: nodes that one of them led look for another lead. */
-export function raiseAbove(levels: readonly Level[], first: number, last: number): void {
+export function raiseAbove(tree: Tree, first: number, last: number): void {
+  const { top, smallest, leads } = tree
+  const leaves = leavesOf(tree)
   let low = first
   let high = last
-  for (let level = 1; level < levels.length; level++) {
-    const children = levelOf(levels, level - 1).smallest
-    const { smallest, leads } = levelOf(levels, level)
+  for (let level = 1; level <= top; level++) {
+    const below = startOf(tree, level - 1)
+    const start = startOf(tree, level)
     let changed = false
     for (let parent = low >>> CHILD_SHIFT; parent <= high >>> CHILD_SHIFT; parent++) {
-      const before = (parent << CHILD_SHIFT) | (leads[parent] ?? 0)
+      const place = start + parent
+      const before = (parent << CHILD_SHIFT) | (leads[place - leaves] ?? 0)
       if (before < low || before > high) continue
-      const lead = leadOf(children, parent)
-      leads[parent] = lead & LAST_CHILD
-      const revision = children[lead] ?? NOT_AVAILABLE
-      if (smallest[parent] === revision) continue
-      smallest[parent] = revision
+      const lead = leadOf(smallest, below + (parent << CHILD_SHIFT))
+      leads[place - leaves] = lead & LAST_CHILD
+      const revision = smallest[lead] ?? NOT_AVAILABLE
+      if (smallest[place] === revision) continue
+      smallest[place] = revision
       changed = true
     }
     if (!changed) return
@@ -47,23 +112,26 @@ export function raiseAbove(levels: readonly Level[], first: number, last: number
 }
 
 /** Leaves first … last have become `revision`: they lead where that is the smallest, or as small and further left. */
-export function lowerAbove(levels: readonly Level[], first: number, last: number, revision: number): void {
+export function lowerAbove(tree: Tree, first: number, last: number, revision: number): void {
+  const { top, smallest, leads } = tree
+  const leaves = leavesOf(tree)
   let low = first
   let high = last
-  for (let level = 1; level < levels.length; level++) {
-    const { smallest, leads } = levelOf(levels, level)
+  for (let level = 1; level <= top; level++) {
+    const start = startOf(tree, level)
     let changed = false
     for (let parent = low >>> CHILD_SHIFT; parent <= high >>> CHILD_SHIFT; parent++) {
-      const before = smallest[parent] ?? NOT_AVAILABLE
+      const place = start + parent
+      const before = smallest[place] ?? NOT_AVAILABLE
       if (revision > before) continue
       // No node from low to high has more than `revision`, and none here has less: the first of them is the leftmost.
       const lead = Math.max(low, parent << CHILD_SHIFT) & LAST_CHILD
       if (revision === before) {
-        leads[parent] = Math.min(lead, leads[parent] ?? 0)
+        leads[place - leaves] = Math.min(lead, leads[place - leaves] ?? 0)
         continue
       }
-      leads[parent] = lead
-      smallest[parent] = revision
+      leads[place - leaves] = lead
+      smallest[place] = revision
       changed = true
     }
     if (!changed) return
@@ -72,48 +140,26 @@ export function lowerAbove(levels: readonly Level[], first: number, last: number
   }
 }
 
-/** The leftmost of the smallest children. It is most of the cost of `take`, and as a loop takes a tenth longer. */
-function leadOf(children: Float64Array, parent: number): number {
-  const first = parent << CHILD_SHIFT
-  let lead = first
-  lead = smaller(children, lead, first + 1)
-  lead = smaller(children, lead, first + 2)
-  lead = smaller(children, lead, first + 3)
-  lead = smaller(children, lead, first + 4)
-  lead = smaller(children, lead, first + 5)
-  lead = smaller(children, lead, first + 6)
-  return smaller(children, lead, first + 7)
+export function startOf({ starts }: Tree, level: number): number {
+  return starts[level] ?? 0
+}
+
+/** How many leaves there are with their padding. */
+export function leavesOf(tree: Tree): number {
+  return startOf(tree, 1)
+}
+
+/**
+ * The leftmost of the smallest in the family that begins at a place. It is most of the cost of `take`. A knock-out without
+ * branches: which of two is smaller is as good as chance, and a branch that is guessed wrong costs more than all of this.
+ */
+function leadOf(smallest: Float64Array, first: number): number {
+  const left = smaller(smallest, smaller(smallest, first, first + 1), smaller(smallest, first + 2, first + 3))
+  const right = smaller(smallest, smaller(smallest, first + 4, first + 5), smaller(smallest, first + 6, first + 7))
+  return smaller(smallest, left, right)
 }
 
 function smaller(nodes: Float64Array, left: number, right: number): number {
-  return (nodes[right] ?? NOT_AVAILABLE) < (nodes[left] ?? NOT_AVAILABLE) ? right : left
-}
-
-export function minima(nodes: number): Float64Array {
-  return new Float64Array(Math.ceil(nodes / CHILDREN) * CHILDREN).fill(NOT_AVAILABLE)
-}
-
-export function levelsAbove(leaves: Float64Array, capacity: number): readonly Level[] {
-  const levels: Level[] = [{ smallest: leaves, leads: new Uint8Array(0) }]
-  let children = leaves
-  let nodes = capacity
-  while (nodes > 1) {
-    nodes = Math.ceil(nodes / CHILDREN)
-    const smallest = minima(nodes)
-    const leads = new Uint8Array(smallest.length)
-    for (let parent = 0; parent < nodes; parent++) {
-      const lead = leadOf(children, parent)
-      leads[parent] = lead & LAST_CHILD
-      smallest[parent] = children[lead] ?? NOT_AVAILABLE
-    }
-    levels.push({ smallest, leads })
-    children = smallest
-  }
-  return levels
-}
-
-export function levelOf(levels: readonly Level[], level: number): Level {
-  const found = levels[level]
-  if (found === undefined) throw new Error(`no level ${level}`)
-  return found
+  const isRight = Number((nodes[right] ?? NOT_AVAILABLE) < (nodes[left] ?? NOT_AVAILABLE))
+  return left ^ ((left ^ right) & -isRight)
 }
