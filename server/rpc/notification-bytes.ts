@@ -38,6 +38,9 @@ export interface IdFacts {
   readonly bindRevision: number
 }
 
+/** Most parts are of one id. Small enough for Node's pool: beyond it each one would be memory of its own. */
+const PART_BYTES = 256
+
 /** Collects notifications as one part of a message: parts that stand one behind the other are read as one list. */
 export interface PartWriter {
   readonly count: number
@@ -47,7 +50,7 @@ export interface PartWriter {
 }
 
 export function createPartWriter(): PartWriter {
-  let bytes = Buffer.allocUnsafe(4096)
+  let bytes = Buffer.allocUnsafe(PART_BYTES)
   let end = 0
   let count = 0
 
@@ -57,16 +60,8 @@ export function createPartWriter(): PartWriter {
     bytes.copy(larger, 0, 0, end)
     bytes = larger
   }
-  const varint = (value: number) => {
-    let rest = value
-    // Beyond 32 bits there are no bit operations.
-    for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) bytes[end++] = (rest % 128) | 128
-    for (; rest > 127; rest >>>= 7) bytes[end++] = (rest & 127) | 128
-    bytes[end++] = rest
-  }
   const field = (tag: number, value: number) => {
-    bytes[end++] = tag
-    varint(value)
+    end = writeField(bytes, end, tag, value)
   }
 
   return {
@@ -98,6 +93,18 @@ export function createPartWriter(): PartWriter {
       return part
     },
   }
+}
+
+/** The number behind its tag, and where it ends. */
+export function writeField(bytes: Buffer, start: number, tag: number, value: number): number {
+  let end = start
+  bytes[end++] = tag
+  let rest = value
+  // Beyond 32 bits there are no bit operations.
+  for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) bytes[end++] = (rest % 128) | 128
+  for (; rest > 127; rest >>>= 7) bytes[end++] = (rest & 127) | 128
+  bytes[end++] = rest
+  return end
 }
 
 /** How many bytes a number takes as a varint. */

@@ -5,6 +5,7 @@ import { NO_SPID } from '../core/ids.ts'
 import { AGED, BOUND, countIds, eachId, PLAIN, UNBOUND } from '../core/runs.ts'
 import type { SnapshotItem } from '../core/snapshot.ts'
 import type { SetRecord } from '../core/state.ts'
+import { isList } from './message-bytes.ts'
 import { createPartWriter, encodeHead, type IdFacts } from './notification-bytes.ts'
 
 /**
@@ -15,11 +16,6 @@ import { createPartWriter, encodeHead, type IdFacts } from './notification-bytes
 
 /** Less than 80 KiB even with the longest tokens. */
 const PART_NOTIFICATIONS = 256
-/**
- * Small, though a client would take 4 MiB: a subscriber that does not read keeps one message in memory, more than once on
- * its way through HTTP/2, and there may be ten thousand of them.
- */
-const MESSAGE_BYTES = 32 * 1024
 /** What is told in one turn of the event loop to each reader. */
 const LARGE_NOTIFICATIONS = 1024
 const KEPT_BYTES = 16 * 1024 * 1024
@@ -114,26 +110,14 @@ function countNotifications(event: TellableEvent): number {
   }
 }
 
-export interface MessageBody {
-  readonly parts: readonly Buffer[]
-  /** Another message with the same revision follows. */
-  readonly more: boolean
+/** The events of a revision, each as it was encoded for all. */
+export function partsOf(encode: EncodeEvent, events: readonly TellableEvent[], revision: Revision): Iterable<Buffer> {
+  const parts = events.map((event) => encode(event, revision))
+  return parts.every(isList) ? parts.flat() : oneAfterTheOther(parts)
 }
 
-/** Fills messages with parts. Looks one part ahead: only the last message may say that it is. */
-export function* bodiesOf(parts: Iterable<Buffer>): Generator<MessageBody> {
-  let body: Buffer[] = []
-  let bytes = 0
-  for (const part of parts) {
-    if (body.length > 0 && bytes + part.length > MESSAGE_BYTES) {
-      yield { parts: body, more: true }
-      body = []
-      bytes = 0
-    }
-    body.push(part)
-    bytes += part.length
-  }
-  if (body.length > 0) yield { parts: body, more: false }
+function* oneAfterTheOther(parts: readonly Iterable<Buffer>[]): Generator<Buffer> {
+  for (const each of parts) yield* each
 }
 
 /** Events that a holder is told of before its turn: what is marked differs from holder to holder, and is rare. */

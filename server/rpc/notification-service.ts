@@ -6,9 +6,7 @@ import type {
 } from '@grpc/grpc-js'
 import type { AcknowledgeRequest__Output } from '../../proto/gen/ioasid/v1/AcknowledgeRequest.ts'
 import type { SubscribeRequest__Output } from '../../proto/gen/ioasid/v1/SubscribeRequest.ts'
-import type { SubscribeResponse } from '../../proto/gen/ioasid/v1/SubscribeResponse.ts'
-import { messageCodec } from '../../proto/load.ts'
-import type { NotificationType, TellableEvent } from '../core/event.ts'
+import type { NotificationType } from '../core/event.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import type { Revision } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -18,12 +16,13 @@ import { createTurnstile, type Turnstile } from '../engine/turnstile.ts'
 import { answered } from './change.ts'
 import { decodeAcknowledge, decodeSubscribe } from './decode-subscribe.ts'
 import type { Log } from './log.ts'
+import { bodiesOf, createMessageEncoder, type Kind, type MessageBody } from './message-bytes.ts'
 import {
-  bodiesOf,
   createEventEncoder,
   type EncodeEvent,
   isLargeEvent,
   overrunPartsOf,
+  partsOf,
   snapshotPartsOf,
 } from './notification-encoding.ts'
 import { internalStatus, toStatus } from './status.ts'
@@ -51,8 +50,6 @@ interface Shared extends SubscribeOptions {
 
 /** Messages of large events and snapshots, of all subscriptions: a few milliseconds' worth. */
 const PIECES_PER_TURN = 16
-
-const codec = messageCodec('ioasid.v1.SubscribeResponse')
 
 /** Notifications are written as bytes, which no generated type of a handler knows. */
 export function createNotificationService(options: SubscribeOptions): UntypedServiceImplementation {
@@ -104,19 +101,13 @@ async function tell(
   // It may have left while the subscription was waiting for the disk, and tells so only once.
   if (call.cancelled) subscription.close()
   const writer = createStreamWriter(call, subscription.signal, after)
+  const encodeMessage = createMessageEncoder(subscription.subscriptionId, engine.spaceId)
   let prevRevision = 0
 
-  const send = (kind: Kind, at: Revision, parts: readonly Buffer[] = [], more = false, timeoutMs?: number) => {
-    const head = codec.serialize({
-      subscription_id: String(subscription.subscriptionId),
-      space_id: engine.spaceId,
-      kind,
-      revision: String(at),
-      prev_revision: String(prevRevision),
-      more,
-    })
-    prevRevision = at
-    return writer.write(parts.length === 0 ? head : Buffer.concat([head, ...parts]), timeoutMs)
+  const send = (kind: Kind, revision: Revision, parts: readonly Buffer[] = [], more = false, timeoutMs?: number) => {
+    const message = encodeMessage({ kind, revision, prevRevision, more, parts })
+    prevRevision = revision
+    return writer.write(message, timeoutMs)
   }
 
   await send('HEADER', revision)
@@ -139,20 +130,14 @@ async function tell(
     }
     const isLarge = item.events.some(isLargeEvent)
     if (isLarge) await nextPiece()
-    for (const { parts, more } of bodiesOf(partsOfTold(encode, item))) {
+    for (const { parts, more } of bodiesOfTold(encode, item)) {
       if ((await send('NOTIFICATIONS', item.revision, parts, more)) === 'ended') break
       if (isLarge && more) await nextPiece()
     }
   }
 }
 
-type Kind = Exclude<SubscribeResponse['kind'], undefined>
-
-function partsOfTold(encode: EncodeEvent, { events, revision, overrun }: Told): Iterable<Buffer> {
-  if (overrun !== undefined && overrun.size > 0) return overrunPartsOf(events, revision, overrun)
-  return partsOfAll(encode, events, revision)
-}
-
-function* partsOfAll(encode: EncodeEvent, events: readonly TellableEvent[], revision: Revision): Generator<Buffer> {
-  for (const event of events) yield* encode(event, revision)
+function bodiesOfTold(encode: EncodeEvent, { events, revision, overrun }: Told): Iterable<MessageBody> {
+  if (overrun !== undefined && overrun.size > 0) return bodiesOf(overrunPartsOf(events, revision, overrun))
+  return bodiesOf(partsOf(encode, events, revision))
 }

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { messageCodec } from '../../proto/load.ts'
 import type { TellableEvent } from '../../server/core/event.ts'
 import { asRevision, asSetId } from '../../server/core/ids.ts'
+import { bodiesOf, createMessageEncoder } from '../../server/rpc/message-bytes.ts'
 import { createPartWriter, encodeHead } from '../../server/rpc/notification-bytes.ts'
-import { bodiesOf, createEventEncoder } from '../../server/rpc/notification-encoding.ts'
+import { createEventEncoder } from '../../server/rpc/notification-encoding.ts'
 
 const set = { setId: asSetId(1), token: 'vm' }
 const revision = asRevision(9)
@@ -117,6 +118,40 @@ describe('the bytes of notifications of ids', () => {
             overrun: marking === 'overrun',
           }))
           expect(told).toEqual(codec.deserialize(codec.serialize({ notifications: expected })).notifications)
+        },
+      ),
+    )
+  })
+})
+
+describe('a message of a stream', () => {
+  const kind = fc.constantFrom(
+    'HEADER' as const,
+    'NOTIFICATIONS' as const,
+    'SNAPSHOT_END' as const,
+    'HEARTBEAT' as const,
+  )
+
+  it('is what the library would write, for all numbers', () => {
+    const part = codec.serialize({ notifications: [{ type: 'FREE', token: 'vm', ioasid: 7 }] })
+    fc.assert(
+      fc.property(
+        fc.record({ kind, revision: fc.maxSafeNat(), prevRevision: fc.maxSafeNat(), more: fc.boolean() }),
+        fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+        fc.nat(3),
+        (numbers, subscriptionId, count) => {
+          const encode = createMessageEncoder(subscriptionId, 'a-space')
+          const message = encode({ ...numbers, parts: Array<Buffer>(count).fill(part) })
+          const expected = {
+            subscription_id: String(subscriptionId),
+            space_id: 'a-space',
+            kind: numbers.kind,
+            revision: String(numbers.revision),
+            prev_revision: String(numbers.prevRevision),
+            more: numbers.more,
+            notifications: Array(count).fill({ type: 'FREE', token: 'vm', ioasid: 7 }),
+          }
+          expect(codec.deserialize(message)).toEqual(codec.deserialize(codec.serialize(expected)))
         },
       ),
     )
