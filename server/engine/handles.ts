@@ -30,7 +30,7 @@ const MAC_BYTES = 16
 /** No set and no lease has it. */
 const NONE = 0
 /** Handles of each kind that are not looked through again: their MAC costs more than all else that a small change takes. */
-const MAX_REMEMBERED = 4096
+const MAX_REMEMBERED = 1 << 15
 
 /** Numbers of one kind to texts that nobody else can make, and back. The prefix is part of what is sealed. */
 function createSealer(key: Uint8Array, prefix: string) {

@@ -1,28 +1,38 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { launchFlags } from '../../support/launch.ts'
+import { benchDirectory, endWithThisProcess } from './processes.ts'
 
 /** Beside the built bench. */
-const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../../server/main.js', import.meta.url))
 
-/** The built daemon in a process of its own, for a program that is no test. */
+export interface BenchDaemon {
+  readonly address: string
+  readonly pid: number
+  readonly stop: () => Promise<void>
+}
+
+/** The built daemon in a process of its own, for a program that is no test. `nodeFlags` are for Node: a preload, say. */
 export async function startBenchDaemon(
   args: readonly string[],
-): Promise<{ address: string; stop: () => Promise<void> }> {
-  const directory = mkdtempSync(join(tmpdir(), 'ioasidd-bench-'))
+  nodeFlags: readonly string[] = [],
+): Promise<BenchDaemon> {
+  const directory = benchDirectory()
   const flags = [
+    ...launchFlags(MAIN),
+    ...nodeFlags,
     MAIN,
     '--log-level',
     'error',
     '--listen',
     '127.0.0.1:0',
     '--data-dir',
-    join(directory, 'data'),
+    join(directory.path, 'data'),
     ...args,
   ]
   const child = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] })
+  endWithThisProcess(child)
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const address = await new Promise<string>((resolve, reject) => {
     let output = ''
@@ -35,10 +45,12 @@ export async function startBenchDaemon(
   })
   return {
     address,
+    // It has told its address, so it was started.
+    pid: child.pid ?? 0,
     stop: async () => {
       child.kill('SIGTERM')
       await ended
-      rmSync(directory, { recursive: true, force: true })
+      directory.remove()
     },
   }
 }
