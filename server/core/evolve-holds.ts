@@ -71,6 +71,7 @@ export function holdBound(state: State, set: SetRecord, runs: Runs): void {
 /** Before the SPIDs are forgotten: the references that their holders had are to be acknowledged from now on. */
 export function awaitUnbound(state: State, set: SetRecord, runs: Runs, revision: Revision): void {
   const holders = holdersOf(state, set)
+  if (holders.length === 0 && state.holdIds.size === 0) return
   // Ids that were bound together share what is written down of them: it is replaced, never changed.
   let shared: { readonly bindRevision: number; readonly holds: readonly Hold[] } | undefined
   forEachUnbound(runs, (id, _spid, _generation, bindRevision) => {

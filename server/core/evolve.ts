@@ -1,15 +1,15 @@
 import { addEndedSet } from './ended-sets.ts'
 import type { Entry, Event, SetName } from './event.ts'
-import { attachDevice, bind, detachDevice, forgetSpid, unbind } from './evolve-bindings.ts'
+import { attachDevice, bind, detachDevice, forgetSpids, unbind } from './evolve-bindings.ts'
 import { acknowledge, awaitFreed, register } from './evolve-holds.ts'
 import { addLease, addReference, dropReference, endLease, holdLease, reviveLease } from './evolve-leases.ts'
-import { mustBeAlive, mustHave, mustServe, pageOfLife, pageOfSet } from './fit.ts'
+import { mustBeAlive, mustHave, mustLive, mustServe, pageOfLife, pageOfSet } from './fit.ts'
 import { append, EMPTY_LIST, remove } from './id-list.ts'
-import { type Freed, ownPageOf, slotOf } from './id-pages.ts'
+import { countAlike, type Freed, forEachPart, type IdPage, idsWith, ownPageOf, slotOf } from './id-pages.ts'
 import { NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo, removeFrom } from './multimap.ts'
 import { startRest } from './rest.ts'
-import { AGED, countIds, forEachAged, forEachId, forEachRun, PLAIN, type Runs } from './runs.ts'
+import { AGED, countIds, forEachAged, forEachAgedRun, forEachId, forEachRun, PLAIN, type Runs } from './runs.ts'
 import { findId, isReserved, type SetRecord, type State } from './state.ts'
 
 /**
@@ -119,8 +119,8 @@ function addIds(state: State, setId: SetId, runs: Runs, { revision, wallMs }: En
       page.since[slot] = revision
       page.bound[slot] = 0
       page.allocatedAt[slot] = wallMs
-      ids = append(state.table, ids, id)
     }
+    ids = append(state.table, ids, first, count)
   }
   countChange(state, { ...set, ids }, ids.count - set.ids.count)
 }
@@ -161,23 +161,36 @@ function reclaim(state: State, setId: SetId, runs: Runs, revision: Revision, ser
   const set = mustHave(state, setId)
   let ids = set.ids
   let wasPending = 0
-  forEachAged(runs, (id, generation) => {
-    const page = pageOfLife(state, setId, id, generation)
-    if (page.references.has(id) || page.holds.has(id))
-      throw new Error(`IOASID ${id} is reclaimed, but somebody holds it`)
-    if (page.pending.delete(id)) {
-      wasPending += 1
-      if (page.spid[slotOf(id)] !== NO_SPID) forgetSpid(state, setId, page, id, revision)
-    }
-    if (page.spid[slotOf(id)] !== NO_SPID) throw new Error(`IOASID ${id} is reclaimed, but still has a SPID`)
-    ids = remove(state.table, ids, id)
-    page.setId[slotOf(id)] = 0
-    state.privateDataBytes -= page.data.get(id)?.length ?? 0
-    page.data.delete(id)
+  // All SPIDs that pending ids keep go with them, too.
+  if (countIds(runs, AGED) === ids.count) state.spids.delete(setId)
+  forEachAgedRun(runs, (start, length, generation) => {
+    forEachPart(state.table, start, length, (page, first, count) => {
+      mustLive(page, setId, first, count, generation)
+      for (const id of idsWith(page.pending, first, count)) {
+        page.pending.delete(id)
+        wasPending += 1
+        if (page.spid[slotOf(id)] !== NO_SPID) forgetSpids(state, setId, page, id, 1, revision)
+      }
+      mustBeUnused(page, first, count)
+      page.setId.fill(0, slotOf(first), slotOf(first) + count)
+      for (const id of idsWith(page.data, first, count)) {
+        state.privateDataBytes -= page.data.get(id)?.length ?? 0
+        page.data.delete(id)
+      }
+    })
+    ids = remove(state.table, ids, start, length)
   })
   forEachRun(runs, AGED, (first, count) => startRest(state, first, count, revision, servingMs))
   countChange(state, { ...set, ids, freePending: set.freePending - wasPending }, ids.count - set.ids.count)
   state.freePending -= wasPending
+}
+
+/** Ids of one page. */
+function mustBeUnused(page: IdPage, first: number, count: number): void {
+  const held = idsWith(page.references, first, count)[0] ?? idsWith(page.holds, first, count)[0]
+  if (held !== undefined) throw new Error(`IOASID ${held} is reclaimed, but somebody holds it`)
+  const unbound = countAlike(page.spid, slotOf(first), count, NO_SPID)
+  if (unbound < count) throw new Error(`IOASID ${first + unbound} is reclaimed, but still has a SPID`)
 }
 
 function drainSet(state: State, setId: SetId): void {

@@ -1,4 +1,4 @@
-import { type IdPage, ownPageOf, slotOf } from './id-pages.ts'
+import { countAlike, type IdPage, ownPageOf, slotOf } from './id-pages.ts'
 import type { LeaseId, SetId } from './ids.ts'
 import type { LeaseRecord, SetRecord, State } from './state.ts'
 
@@ -18,11 +18,21 @@ export function pageToChange(state: State, setId: SetId, id: number): IdPage {
   return page
 }
 
+/** Ids of one page that a set has, in the life that the event speaks of. */
+export function mustLive(page: IdPage, setId: SetId, first: number, count: number, generation: number): void {
+  const slot = slotOf(first)
+  const owned = countAlike(page.setId, slot, count, setId)
+  if (owned < count) throw new Error(`the log speaks of IOASID ${first + owned}, but set ${setId} has it not`)
+  const lives = countAlike(page.since, slot, count, generation)
+  if (lives === count) return
+  const since = page.since[slot + lives]
+  throw new Error(`the log speaks of IOASID ${first + lives} in generation ${generation}, not ${since}`)
+}
+
 /** The page of an id that a set has, in the life that the event speaks of. */
 export function pageOfLife(state: State, setId: SetId, id: number, generation: number): IdPage {
-  const page = pageOfSet(state, setId, id)
-  const since = page.since[slotOf(id)]
-  if (since !== generation) throw new Error(`the log speaks of IOASID ${id} in generation ${generation}, not ${since}`)
+  const page = ownPageOf(state.table, id)
+  mustLive(page, setId, id, 1, generation)
   return page
 }
 

@@ -115,6 +115,87 @@ export function ownPageOf(table: IdTable, id: number): IdPage {
   return own
 }
 
+/**
+ * A run of ids page by page: `visit` gets each page, to write, and the part of the run that it has. A million ids are
+ * changed column by column, since most of the cost of a visit to each would be the visit.
+ */
+export function forEachPart(
+  table: IdTable,
+  first: number,
+  count: number,
+  visit: (page: IdPage, first: number, count: number) => void,
+): void {
+  const end = first + count
+  for (let id = first; id < end; ) {
+    const part = Math.min(end - id, PAGE_IDS - slotOf(id))
+    visit(ownPageOf(table, id), id, part)
+    id += part
+  }
+}
+
+/** How many numbers of a column, from a slot on and at most `count`, are the same, or with a step of 1 ascend by one. */
+export function countAlike(
+  column: Float64Array | Uint32Array,
+  slot: number,
+  count: number,
+  value: number,
+  step: 0 | 1 = 0,
+): number {
+  let alike = 0
+  while (alike < count && column[slot + alike] === value + step * alike) alike += 1
+  return alike
+}
+
+/**
+ * How many ids of a page, from one on and at most `most`, were reclaimed together, or allocated and bound together with
+ * SPIDs that ascend: what happens to one happens to all. Where somebody of the page has references each is alone.
+ */
+export function countTwins(page: IdPage, first: number, most: number): number {
+  if (page.references.size + page.holds.size + page.pending.size > 0) return 1
+  const slot = slotOf(first)
+  const { setId, since, bound, spid } = page
+  const firstSpid = spid[slot] ?? NO_SPID
+  const step = firstSpid === NO_SPID ? 0 : 1
+  let other = slot + 1
+  // All columns at each step, not one after the other: what ends the row must end the search.
+  while (
+    other < slot + most &&
+    since[other] === since[slot] &&
+    spid[other] === firstSpid + step * (other - slot) &&
+    bound[other] === bound[slot] &&
+    setId[other] === setId[slot] &&
+    // It is no SPID's successor.
+    (step === 0 || spid[other] !== NO_SPID)
+  ) {
+    other += 1
+  }
+  return other - slot
+}
+
+/** A run of ids, twins together; those of a page that does not exist were never used. */
+export function forEachTwins(
+  table: FrozenIds,
+  first: number,
+  count: number,
+  visit: (page: IdPage | undefined, first: number, count: number) => void,
+): void {
+  const end = first + count
+  for (let id = first; id < end; ) {
+    const page = pageOf(table, id)
+    const most = Math.min(end - id, PAGE_IDS - slotOf(id))
+    const twins = page === undefined ? most : countTwins(page, id, most)
+    visit(page, id, twins)
+    id += twins
+  }
+}
+
+/** The ids of a part of a run of which one of its page's maps has something. */
+export function idsWith(map: ReadonlyMap<number, unknown>, first: number, count: number): readonly number[] {
+  const ids: number[] = []
+  if (map.size > 0) for (let id = first; id < first + count; id++) if (map.has(id)) ids.push(id)
+  return ids
+}
+
 export function emptyPage(epoch: number): IdPage {
   return {
     epoch,

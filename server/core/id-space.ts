@@ -1,6 +1,6 @@
 import { createLowestSpace } from './lowest-space.ts'
 import { createRestedSpace } from './rested-space.ts'
-import type { Runs } from './runs.ts'
+import type { GiveRun, Runs } from './runs.ts'
 
 /**
  * Which ids may be handed out right now, and which of them is next.
@@ -53,7 +53,7 @@ export interface IdSpace {
    * The run's ids become available, having been reclaimed at this revision: 0 means never used, the largest is 2^53.
    * Throws if one of them is available already.
    */
-  give(first: number, count: number, reclaimRevision: number): void
+  readonly give: GiveRun
 }
 
 const MIN_CAPACITY = 2
@@ -68,13 +68,23 @@ export function createIdSpace(
   capacity: number,
   reclaimRevisionOf: (id: number) => number | undefined,
 ): IdSpace {
+  return buildIdSpace(policy, capacity, (give) => {
+    for (let id = 0; id < capacity; id++) {
+      const reclaimRevision = reclaimRevisionOf(id)
+      if (reclaimRevision !== undefined) give(id, 1, reclaimRevision)
+    }
+  })
+}
+
+/** Builds a space in which is available what `fill` gives: by runs, so that a large space that is empty costs little. */
+export function buildIdSpace(policy: Policy, capacity: number, fill: (give: GiveRun) => void): IdSpace {
   if (!Number.isInteger(capacity) || capacity < MIN_CAPACITY || capacity > MAX_CAPACITY) {
     throw new Error(`capacity ${capacity} is not within ${MIN_CAPACITY} to ${MAX_CAPACITY}`)
   }
   switch (policy) {
     case 'rested':
-      return createRestedSpace(capacity, reclaimRevisionOf)
+      return createRestedSpace(capacity, fill)
     case 'lowest':
-      return createLowestSpace(capacity, reclaimRevisionOf)
+      return createLowestSpace(capacity, fill)
   }
 }

@@ -2,7 +2,7 @@ import { holdersOf, impliedHolders, isBound } from './holds.ts'
 import { idsOn } from './id-list.ts'
 import { PAGE_IDS, slotOf } from './id-pages.ts'
 import { type LeaseId, NO_LEASE, NO_SPID } from './ids.ts'
-import { findId, isReserved, referencesOf, type State } from './state.ts'
+import { findId, ioasidOf, isReserved, referencesOf, type State } from './state.ts'
 
 /**
  * What must hold after every entry, recomputed the slow way: sentences for what does not. For tests, simulations and
@@ -42,7 +42,7 @@ export function violations(state: State): readonly string[] {
       if (bindRevision === 0) continue
       spids += 1
       if (!isPending) bound += 1
-      say(state.spids.get(set.setId)?.get(spid) !== id, `SPID ${spid} does not lead to IOASID ${id}`)
+      say(ioasidOf(state, set.setId, spid) !== id, `SPID ${spid} does not lead to IOASID ${id}`)
       say((devices.length === 0) !== isPending, `IOASID ${id} has ${devices.length} devices`)
     }
     say(pending !== set.freePending, `set ${set.setId} counts ${set.freePending} pending ids and has ${pending}`)

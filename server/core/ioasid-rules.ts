@@ -3,13 +3,12 @@ import type { Event } from './event.ts'
 import { type Failure, fail, isFailure } from './failure.ts'
 import { overHolds } from './hold-rules.ts'
 import { countReferences, holdersOf, newHolders } from './holds.ts'
-import { idsOn } from './id-list.ts'
 import { NO_SPID, type SetId } from './ids.ts'
 import { drains, findOwnId, findSet, isPendingFree, nameOf } from './lookup.ts'
 import { restingIn } from './rest.ts'
 import { appendBound, countIds, idsOf, type Runs } from './runs.ts'
 import { capacityExceeded } from './set-rules.ts'
-import { type SetRecord, type State, unreserved } from './state.ts'
+import { ioasidOf, type SetRecord, type State, unreserved } from './state.ts'
 import { planTeardown } from './teardown.ts'
 
 /** The rules of ids: contract section 4, IoasidService. Checks stand in the contract's order (2.7). */
@@ -64,7 +63,7 @@ export function freeAll(state: State, { setId }: Of<'free_all'>): Decision {
   const set = findSet(state, setId)
   if (isFailure(set)) return set
   const teardown = planTeardown(state)
-  teardown.free(set, idsOn(state.table, set.ids))
+  teardown.freeAll(set)
   const reclaimed = teardown.reclaimedOf(setId)
   return { events: teardown.events(), answer: { kind: 'freed_all', reclaimed, pending: set.ids.count - reclaimed } }
 }
@@ -143,9 +142,8 @@ export function detachData(state: State, { setId, ioasid }: Of<'detach_data'>): 
 }
 
 function spidsTaken(state: State, setId: SetId, spids: readonly number[]): Failure | undefined {
-  const taken = state.spids.get(setId)
   for (const spid of spids) {
-    const ioasid = taken?.get(spid)
+    const ioasid = ioasidOf(state, setId, spid)
     if (ioasid === undefined) continue
     const message = `SPID ${spid} of set ${setId} stands for IOASID ${ioasid}.`
     return fail('SPID_IN_USE', message, { set_id: setId, spid, ioasid })

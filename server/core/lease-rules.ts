@@ -1,7 +1,6 @@
 import type { Command, Decision } from './command.ts'
 import type { Event } from './event.ts'
 import { fail, isFailure } from './failure.ts'
-import { idsOn } from './id-list.ts'
 import { asLeaseId, type LeaseId, type SetId } from './ids.ts'
 import { findAlive, leaseNotFound } from './lookup.ts'
 import { findId, type LeaseRecord, referencesOf, type SetRecord, type State } from './state.ts'
@@ -52,7 +51,7 @@ function endLease(state: State, { leaseId }: LeaseRecord, drops: boolean): reado
   const teardown = planTeardown(state, drops ? { kind: 'lease', leaseId } : { kind: 'none' })
   const ownSets = state.setsOfLease.get(leaseId) ?? new Set<SetId>()
   for (const set of setsOf(state, ownSets)) {
-    teardown.free(set, idsOn(state.table, set.ids))
+    teardown.freeAll(set)
     teardown.end(set)
   }
   for (const { set, id } of drops ? idsHeldBy(state, leaseId) : []) {

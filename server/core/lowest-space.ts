@@ -1,4 +1,4 @@
-import { appendRun, assertRun, type Runs } from './runs.ts'
+import { appendRun, assertRun, type GiveRun, type Runs } from './runs.ts'
 
 /**
  * Policy `lowest`: a hierarchy of bitmaps, as in the kernel's IDA and in TigerBeetle's free_set.
@@ -14,14 +14,12 @@ const WORD_SHIFT = 5
 const LAST_BIT = WORD_BITS - 1
 
 /** An IdSpace, as id-space.ts describes it and checks there. */
-export function createLowestSpace(capacity: number, reclaimRevisionOf: (id: number) => number | undefined) {
+export function createLowestSpace(capacity: number, fill: (give: GiveRun) => void) {
   const starts = startsOf(capacity)
   const levels = starts.length - 1
   const words = new Uint32Array(starts[levels] ?? 0)
   let available = 0
-  for (let id = 0; id < capacity; id++) {
-    if (reclaimRevisionOf(id) !== undefined) give(id, 1)
-  }
+  fill(give)
 
   return {
     capacity,

@@ -1,8 +1,8 @@
 import type { Command } from './command.ts'
 import type { EndedBy, Event, Past } from './event.ts'
-import { pageOf, slotOf } from './id-pages.ts'
+import { forEachTwins, type IdPage, pageOf, slotOf } from './id-pages.ts'
 import { NO_SPID } from './ids.ts'
-import { AGED, BOUND, forEachId, PLAIN, type Runs, UNBOUND } from './runs.ts'
+import { AGED, appendAged, BOUND, forEachRun, PLAIN, type Runs, type Stride, UNBOUND } from './runs.ts'
 import type { State } from './state.ts'
 
 /**
@@ -40,30 +40,29 @@ function pastOfEvent(state: State, event: Event, by: EndedBy): Runs {
   const past: number[] = []
   switch (event.kind) {
     case 'ALLOC':
-      forEachId(event.runs, PLAIN, (id) => {
-        const reclaim = pageOf(state.table, id)?.since[slotOf(id)] ?? 0
-        if (reclaim > 0) extend(past, id, [reclaim])
+      forEachPast(state, event.runs, PLAIN, (page, first, count) => {
+        const reclaim = page.since[slotOf(first)] ?? 0
+        if (reclaim > 0) appendAged(past, first, reclaim, count)
       })
       break
     case 'BIND':
-      forEachId(event.runs, BOUND, (id) => {
-        const unbind = lastUnbind(state, id) ?? 0
-        if (unbind > 0) extend(past, id, [unbind])
+      forEachPast(state, event.runs, BOUND, (_page, first, count) => {
+        const unbind = lastUnbind(state, first) ?? 0
+        if (unbind > 0) appendAged(past, first, unbind, count)
       })
       break
     case 'UNBIND':
-      forEachId(event.runs, UNBOUND, (id) => {
-        extend(past, id, [pageOf(state.table, id)?.boundAt[slotOf(id)] ?? 0])
+      forEachPast(state, event.runs, UNBOUND, (page, first, count) => {
+        appendAged(past, first, page.boundAt[slotOf(first)] ?? 0, count)
       })
       break
     case 'RECLAIM':
-      forEachId(event.runs, AGED, (id) => {
-        const page = pageOf(state.table, id)
-        const freedBy = page?.pending.get(id)?.by ?? by
-        const allocatedWallMs = page?.allocatedAt[slotOf(id)] ?? 0
+      forEachPast(state, event.runs, AGED, (page, first, count) => {
+        const freedBy = page.pending.get(first)?.by ?? by
+        const allocatedWallMs = page.allocatedAt[slotOf(first)] ?? 0
         // One that is bound until now is unbound by this very entry.
-        const unbind = lastUnbind(state, id) ?? state.revision + 1
-        extend(past, id, [unbind, allocatedWallMs, ENDED_BY.indexOf(freedBy)])
+        const unbind = lastUnbind(state, first) ?? state.revision + 1
+        appendEnded(past, first, count, [unbind, allocatedWallMs, ENDED_BY.indexOf(freedBy)])
       })
       break
   }
@@ -79,12 +78,27 @@ export function lastUnbind(state: State, id: number): number | undefined {
   return page.spid[slot] === NO_SPID ? page.bound[slot] : page.pending.get(id)?.revision
 }
 
-function extend(runs: number[], id: number, attributes: readonly number[]): void {
+/** Ids that have the same past are visited together, and those without a page have none. */
+function forEachPast(
+  { table }: State,
+  runs: Runs,
+  stride: Stride,
+  visit: (page: IdPage, first: number, count: number) => void,
+): void {
+  forEachRun(runs, stride, (start, length) => {
+    forEachTwins(table, start, length, (page, first, count) => {
+      if (page !== undefined) visit(page, first, count)
+    })
+  })
+}
+
+function appendEnded(runs: number[], first: number, count: number, attributes: readonly number[]): void {
   const last = runs.length - attributes.length - 2
+  const length = runs[last + 1] ?? 0
   const follows =
     last >= 0 &&
-    (runs[last] ?? 0) + (runs[last + 1] ?? 0) === id &&
+    (runs[last] ?? 0) + length === first &&
     attributes.every((value, index) => runs[last + 2 + index] === value)
-  if (follows) runs[last + 1] = (runs[last + 1] ?? 0) + 1
-  else runs.push(id, 1, ...attributes)
+  if (follows) runs[last + 1] = length + count
+  else runs.push(first, count, ...attributes)
 }

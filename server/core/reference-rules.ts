@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from './failure.ts'
 import { countReferences, holdersOf } from './holds.ts'
 import { asIoasid, type Ioasid, type LeaseId, type Spid } from './ids.ts'
 import { findAlive, findOwnId, isPendingFree, leaseNotFound, nameOf, resolveSet, setNotFound } from './lookup.ts'
-import { findId, type IdRecord, type LeaseRecord, referencesOf, type SetRecord, type State } from './state.ts'
+import { findId, type IdRecord, ioasidOf, type LeaseRecord, referencesOf, type SetRecord, type State } from './state.ts'
 import { planTeardown } from './teardown.ts'
 import { viewIoasid } from './view.ts'
 
@@ -62,7 +62,7 @@ export function release(state: State, { set: ref, ioasid, leaseId }: Of<'acquire
 
 /** The id that a SPID stands for. */
 export function findSpid(state: State, set: SetRecord, spid: Spid): Ioasid | Failure {
-  const ioasid = state.spids.get(set.setId)?.get(spid)
+  const ioasid = ioasidOf(state, set.setId, spid)
   if (ioasid !== undefined) return asIoasid(ioasid)
   const message = `Set ${set.setId} has no IOASID with SPID ${spid}.`
   return fail('SPID_NOT_FOUND', message, { set_id: set.setId, spid })

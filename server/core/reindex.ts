@@ -1,11 +1,12 @@
 import { createEndedSets, type EndedSets } from './ended-sets.ts'
 import { indexHolder } from './evolve-holds.ts'
 import { append, EMPTY_LIST } from './id-list.ts'
-import { createIdTable, type IdPage, type IdTable, ownPageOf, PAGE_IDS, pageOf, slotOf } from './id-pages.ts'
-import { createIdSpace, type IdSpace } from './id-space.ts'
+import { createIdTable, forEachTwins, type IdPage, type IdTable, ownPageOf, PAGE_IDS, slotOf } from './id-pages.ts'
+import { buildIdSpace, type IdSpace } from './id-space.ts'
 import { asLeaseId, asRevision, asSetId, type LeaseId, NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo } from './multimap.ts'
 import { endOfRestMs } from './rest.ts'
+import { addSpid, createSpidIndex, makeRoom, type SpidIndex } from './spid-index.ts'
 import { isReserved, type LeaseRecord, type SetRecord, type SpaceConfig, type State } from './state.ts'
 
 /**
@@ -132,10 +133,10 @@ function index(base: Base, config: SpaceConfig): State | Contradiction {
   for (const lease of leases.values()) indexLease(state, lease)
   for (const [number, page] of base.table.pages.entries()) {
     if (page === undefined) continue
-    const contradiction = indexPage(state, page, number * PAGE_IDS)
-    if (contradiction !== undefined) return contradiction
     // A page beyond the capacity stays, too: what rests there rests on when the capacity grows again.
     table.pages[number] = page
+    const contradiction = indexPage(state, page, number * PAGE_IDS)
+    if (contradiction !== undefined) return contradiction
   }
   indexHolds(state)
   return state
@@ -172,20 +173,18 @@ function indexHolds(state: State): void {
   }
 }
 
-function indexPage(state: State, page: IdPage, base: number): Contradiction | undefined {
+function indexPage(state: State, page: IdPage, firstId: number): Contradiction | undefined {
   for (let slot = 0; slot < PAGE_IDS; slot++) {
     const setId = asSetId(page.setId[slot] ?? 0)
     if (setId === 0) continue
-    const id = base + slot
+    const id = firstId + slot
     if (isReserved(state.config, id)) {
       const where = id < state.config.capacity ? 'reserved' : `beyond the capacity of ${state.config.capacity}`
       return { contradiction: `IOASID ${id} is ${where}, but set ${setId} has it` }
     }
     const spid = page.spid[slot] ?? NO_SPID
     if (spid === NO_SPID) continue
-    const spids = state.spids.get(setId)
-    if (spids === undefined) state.spids.set(setId, new Map([[spid, id]]))
-    else spids.set(spid, id)
+    addSpid(state.spids.get(setId) ?? beginIndex(state, setId), state.table, spid, id)
   }
   for (const data of page.data.values()) state.privateDataBytes += data.length
   for (const [id, references] of page.references) {
@@ -195,34 +194,61 @@ function indexPage(state: State, page: IdPage, base: number): Contradiction | un
   return undefined
 }
 
+function beginIndex({ spids, sets, table }: State, setId: SetId): SpidIndex {
+  const index = createSpidIndex()
+  makeRoom(index, table, sets.get(setId)?.bound ?? 0)
+  spids.set(setId, index)
+  return index
+}
+
 /** Sorts the ids that no set has: those that rest go on the list of resting ids, the others into the space. */
 function startSpace(state: State): void {
   const { config, table } = state
-  const resting: { readonly id: number; readonly since: number }[] = []
-  state.space = createIdSpace(config.policy, config.capacity, (id) => {
-    if (isReserved(config, id)) return undefined
-    state.usable += 1
-    const page = pageOf(table, id)
-    if (page === undefined) return 0
-    const slot = slotOf(id)
-    if (page.setId[slot] !== 0) return undefined
-    const since = page.since[slot] ?? 0
-    const isRipe = endOfRestMs(config, page.bound[slot] ?? 0) <= state.servingMs
-    if (since === 0 || config.reuseDelayMs === 0 || isRipe) {
-      forgetNeighbours(table, id)
-      return since
+  const resting: FreeRun[] = []
+  state.space = buildIdSpace(config.policy, config.capacity, (give) => {
+    for (const [start, end] of unreservedRanges(config)) {
+      state.usable += end - start
+      forEachTwins(table, start, end - start, (page, first, count) => {
+        if (page === undefined) return give(first, count, 0)
+        const slot = slotOf(first)
+        if (page.setId[slot] !== 0) return
+        const since = page.since[slot] ?? 0
+        const isRipe = endOfRestMs(config, page.bound[slot] ?? 0) <= state.servingMs
+        if (since === 0 || config.reuseDelayMs === 0 || isRipe) {
+          forgetNeighbours(table, first, count)
+          give(first, count, since)
+        } else resting.push({ first, count, since })
+      })
     }
-    resting.push({ id, since })
-    return undefined
   })
-  resting.sort((a, b) => a.since - b.since || a.id - b.id)
+  resting.sort((a, b) => a.since - b.since || a.first - b.first)
   state.resting = EMPTY_LIST
-  for (const { id } of resting) state.resting = append(table, state.resting, id)
+  for (const { first, count } of resting) state.resting = append(table, state.resting, first, count)
 }
 
-/** It may have rested when the snapshot was written. */
-function forgetNeighbours(table: IdTable, id: number): void {
-  const page = ownPageOf(table, id)
-  page.next[slotOf(id)] = 0
-  page.prev[slotOf(id)] = 0
+interface FreeRun {
+  readonly first: number
+  readonly count: number
+  /** The revision of their RECLAIM. */
+  readonly since: number
+}
+
+/** What lies between the reserved ranges, which come in any order and may overlap; `end` is not in it. */
+function* unreservedRanges({ capacity, reserved }: SpaceConfig): Generator<readonly [start: number, end: number]> {
+  // Id 0 is reserved always.
+  let start = 1
+  for (const [first, last] of [...reserved, [capacity, capacity] as const].sort(([a], [b]) => a - b)) {
+    const end = Math.min(first, capacity)
+    if (start < end) yield [start, end]
+    start = Math.max(start, last + 1)
+  }
+}
+
+/** They may have rested when the snapshot was written. */
+function forgetNeighbours(table: IdTable, first: number, count: number): void {
+  const page = ownPageOf(table, first)
+  for (let slot = slotOf(first); slot < slotOf(first) + count; slot++) {
+    page.next[slot] = 0
+    page.prev[slot] = 0
+  }
 }

@@ -1,5 +1,5 @@
 import { append, nextOf, remove } from './id-list.ts'
-import { ownPageOf, pageOf, slotOf } from './id-pages.ts'
+import { forEachPart, pageOf, slotOf } from './id-pages.ts'
 import type { SpaceConfig, State } from './state.ts'
 
 /**
@@ -15,13 +15,12 @@ export function startRest(
   reclaimRevision: number,
   servingMs: number,
 ): void {
-  for (let id = first; id < first + count; id++) {
-    const page = ownPageOf(state.table, id)
-    page.since[slotOf(id)] = reclaimRevision
-    page.bound[slotOf(id)] = servingMs
-    if (state.config.reuseDelayMs > 0) state.resting = append(state.table, state.resting, id)
-  }
+  forEachPart(state.table, first, count, (page, from, ids) => {
+    page.since.fill(reclaimRevision, slotOf(from), slotOf(from) + ids)
+    page.bound.fill(servingMs, slotOf(from), slotOf(from) + ids)
+  })
   if (state.config.reuseDelayMs === 0) state.space.give(first, count, reclaimRevision)
+  else state.resting = append(state.table, state.resting, first, count)
 }
 
 /**
@@ -32,12 +31,11 @@ export function ripen(state: State, servingMs: number): void {
   if (servingMs > state.servingMs) state.servingMs = servingMs
   for (let first = state.resting.first; first !== 0 && isRipe(state, first); first = state.resting.first) {
     const since = sinceOf(state, first)
-    let count = 0
+    let count = 1
     // What was reclaimed together ripens together, a million ids as one run.
-    do {
-      state.resting = remove(state.table, state.resting, first + count)
+    while (nextOf(state.table, first + count - 1) === first + count && sinceOf(state, first + count) === since)
       count += 1
-    } while (state.resting.first === first + count && sinceOf(state, first + count) === since)
+    state.resting = remove(state.table, state.resting, first, count)
     state.space.give(first, count, since)
   }
 }

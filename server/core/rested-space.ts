@@ -1,6 +1,6 @@
 import { findMany, findOne, followLeads } from './rested-find.ts'
 import { emptyTree, lowerAbove, NOT_AVAILABLE, raiseAbove, raiseAboveOne, sumUp } from './rested-tree.ts'
-import { assertRun, type Runs } from './runs.ts'
+import { assertRun, type GiveRun, type Runs } from './runs.ts'
 
 /**
  * Policy `rested`: ids never used first, ascending, then the one that was reclaimed at the smallest revision, ties
@@ -9,18 +9,15 @@ import { assertRun, type Runs } from './runs.ts'
  */
 
 /** An IdSpace, as id-space.ts describes it and checks there. */
-export function createRestedSpace(capacity: number, reclaimRevisionOf: (id: number) => number | undefined) {
+export function createRestedSpace(capacity: number, fill: (give: GiveRun) => void) {
   const tree = emptyTree(capacity)
   // The leaf of an id is at the id's own place.
   const leaves = tree.smallest
   let available = 0
-  for (let id = 0; id < capacity; id++) {
-    const reclaimRevision = reclaimRevisionOf(id)
-    if (reclaimRevision === undefined) continue
-    assertRevision(reclaimRevision)
-    leaves[id] = reclaimRevision
-    available++
-  }
+  fill((first, count, reclaimRevision) => {
+    setLeaves(first, count, reclaimRevision)
+    available += count
+  })
   sumUp(tree, capacity)
 
   return {
@@ -56,15 +53,19 @@ export function createRestedSpace(capacity: number, reclaimRevisionOf: (id: numb
   }
 
   function give(first: number, count: number, reclaimRevision: number): void {
+    setLeaves(first, count, reclaimRevision)
+    lowerAbove(tree, first, first + count - 1, reclaimRevision)
+    available += count
+  }
+
+  function setLeaves(first: number, count: number, reclaimRevision: number): void {
     assertRun(first, count, capacity)
     assertRevision(reclaimRevision)
-    const last = first + count - 1
-    for (let id = first; id <= last; id++) {
+    const end = first + count
+    for (let id = first; id < end; id++) {
       if (leaves[id] !== NOT_AVAILABLE) throw new Error(`id ${id} is available already`)
     }
-    for (let id = first; id <= last; id++) leaves[id] = reclaimRevision
-    lowerAbove(tree, first, last, reclaimRevision)
-    available += count
+    for (let id = first; id < end; id++) leaves[id] = reclaimRevision
   }
 }
 

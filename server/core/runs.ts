@@ -26,6 +26,9 @@ export const UNBOUND = 5
 /** How many numbers one run of a kind takes. */
 export type Stride = typeof PLAIN | typeof AGED | typeof BOUND | typeof UNBOUND
 
+/** Makes a run of ids available that were reclaimed at a revision (id-space.ts). */
+export type GiveRun = (first: number, count: number, reclaimRevision: number) => void
+
 /** How many ids the runs name. */
 export function countIds(runs: Runs, stride: Stride = PLAIN): number {
   let ids = 0
@@ -96,6 +99,19 @@ export function forEachUnbound(
   })
 }
 
+export function forEachAgedRun(runs: Runs, visit: (first: number, count: number, generation: number) => void): void {
+  forEachRun(runs, AGED, (first, count, offset) => visit(first, count, at(runs, offset + 2)))
+}
+
+export function forEachUnboundRun(
+  runs: Runs,
+  visit: (first: number, count: number, spid: number, generation: number, bindRevision: number) => void,
+): void {
+  forEachRun(runs, UNBOUND, (first, count, offset) => {
+    visit(first, count, at(runs, offset + 2), at(runs, offset + 3), at(runs, offset + 4))
+  })
+}
+
 export function appendId(runs: number[], id: number): void {
   appendRun(runs, id, 1)
 }
@@ -106,10 +122,10 @@ export function appendRun(runs: number[], first: number, count: number): void {
   else runs.push(first, count)
 }
 
-export function appendAged(runs: number[], id: number, generation: number): void {
-  const length = lengthToExtend(runs, AGED, id)
-  if (length > 0 && at(runs, runs.length - 1) === generation) runs[runs.length - 2] = length + 1
-  else runs.push(id, 1, generation)
+export function appendAged(runs: number[], first: number, generation: number, count = 1): void {
+  const length = lengthToExtend(runs, AGED, first)
+  if (length > 0 && at(runs, runs.length - 1) === generation) runs[runs.length - 2] = length + count
+  else runs.push(first, count, generation)
 }
 
 export function appendBound(runs: number[], id: number, spid: number, generation: number): void {
@@ -121,19 +137,20 @@ export function appendBound(runs: number[], id: number, spid: number, generation
 
 export function appendUnbound(
   runs: number[],
-  id: number,
+  first: number,
   spid: number,
   generation: number,
   bindRevision: number,
+  count = 1,
 ): void {
-  const length = lengthToExtend(runs, UNBOUND, id)
+  const length = lengthToExtend(runs, UNBOUND, first)
   const follows =
     length > 0 &&
     at(runs, runs.length - 3) + length === spid &&
     at(runs, runs.length - 2) === generation &&
     at(runs, runs.length - 1) === bindRevision
-  if (follows) runs[runs.length - 4] = length + 1
-  else runs.push(id, 1, spid, generation, bindRevision)
+  if (follows) runs[runs.length - 4] = length + count
+  else runs.push(first, count, spid, generation, bindRevision)
 }
 
 /** Throws unless the run lies within ids 0 … capacity-1 and is not empty: anything else is a bug of the caller. */

@@ -84,7 +84,7 @@ export function deleteSet(state: State, { setId, force }: Pick<Of<'delete_set'>,
     return fail('SET_NOT_EMPTY', `Set ${setId} still has ${allocated} ids.`, { set_id: setId, allocated })
   }
   const teardown = planTeardown(state)
-  teardown.free(set, idsOn(state.table, set.ids))
+  teardown.freeAll(set)
   teardown.end(set)
   const left = allocated - teardown.reclaimedOf(setId)
   const view: SetView = {

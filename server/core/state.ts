@@ -13,6 +13,7 @@ import {
 } from './id-pages.ts'
 import type { IdSpace, Policy } from './id-space.ts'
 import { asRevision, asSetId, type LeaseId, NO_SPID, type Revision, type SetId } from './ids.ts'
+import { idOfSpid, type SpidIndex } from './spid-index.ts'
 
 /** What an operator chose of the space. Not part of the history: it may differ at every start (reindex.ts). */
 export interface SpaceConfig {
@@ -92,8 +93,8 @@ export interface State {
   readonly table: IdTable
 
   readonly setsByToken: Map<string, SetId>
-  /** By set: its SPIDs. A set without one has no map. */
-  readonly spids: Map<SetId, Map<number, number>>
+  /** By set: its SPIDs. A set without one has no index. */
+  readonly spids: Map<SetId, SpidIndex>
   /** By lease: the sets that end with it. A lease without one has no entry. */
   readonly setsOfLease: Map<LeaseId, Set<SetId>>
   /** By lease: the ids that it has acquired. A lease without one has no entry. */
@@ -210,6 +211,12 @@ export function findId(table: FrozenIds, id: number): IdRecord | undefined {
   const page = pageOf(table, id)
   if (page === undefined || page.setId[slotOf(id)] === 0) return undefined
   return readId(page, id)
+}
+
+/** The id that a SPID of a set stands for; undefined if there is none. */
+export function ioasidOf({ spids, table }: State, setId: SetId, spid: number): number | undefined {
+  const index = spids.get(setId)
+  return index === undefined ? undefined : idOfSpid(index, table, spid)
 }
 
 /** All of a lease's references, those of its hold too. */

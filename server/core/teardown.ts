@@ -1,5 +1,7 @@
 import type { Event, SetName } from './event.ts'
 import { type Holder, holdersOf, isBound } from './holds.ts'
+import { nextOf } from './id-list.ts'
+import { countTwins, PAGE_IDS, pageOf, slotOf } from './id-pages.ts'
 import type { LeaseId, SetId } from './ids.ts'
 import { nameOf } from './lookup.ts'
 import { appendAged, appendUnbound } from './runs.ts'
@@ -13,6 +15,8 @@ import { findId, type IdRecord, type SetRecord, type State } from './state.ts'
 export interface Teardown {
   /** Frees ids of a set; one that is pending already is freed no second time. */
   free(set: SetRecord, ids: Iterable<number>): void
+  /** Frees all ids of a set, in the order of their allocation. */
+  freeAll(set: SetRecord): void
   /** The references that this teardown drops were the last ones of a pending id, or some of several. */
   release(set: SetRecord, id: number): void
   /** Deletes a set, all of whose ids were freed. */
@@ -66,30 +70,43 @@ export function planTeardown(state: State, dropped: Dropped = { kind: 'none' }):
     return begun
   }
 
-  const reclaim = (plan: PerSet, id: number, generation: number) => {
-    appendAged(plan.reclaimed, id, generation)
-    plan.reclaimedCount += 1
+  const reclaim = (plan: PerSet, first: number, generation: number, count: number) => {
+    appendAged(plan.reclaimed, first, generation, count)
+    plan.reclaimedCount += count
+  }
+
+  /** `count` twins: what is true of the first is true of all. */
+  const freeTwins = (plan: PerSet, first: number, count: number) => {
+    const record = mustFind(state, first)
+    const { generation, spid, bindRevision, isPending } = record
+    const isHeldBound = isBound(record) && plan.holders.length > 0
+    const stays = isHeldBound || isHeld(record, dropped)
+    if (isBound(record)) {
+      appendUnbound(stays ? plan.unboundPending : plan.unbound, first, spid, generation, bindRevision, count)
+    }
+    if (!isPending) appendAged(stays ? plan.freedPending : plan.freed, first, generation, count)
+    if (!stays) reclaim(plan, first, generation, count)
   }
 
   return {
     free: (set, ids) => {
       const plan = of(set)
-      for (const id of ids) {
-        const record = mustFind(state, id)
-        const { generation, spid, bindRevision, isPending } = record
-        const isHeldBound = isBound(record) && plan.holders.length > 0
-        const stays = isHeldBound || isHeld(record, dropped)
-        if (isBound(record)) {
-          appendUnbound(stays ? plan.unboundPending : plan.unbound, id, spid, generation, bindRevision)
-        }
-        if (!isPending) appendAged(stays ? plan.freedPending : plan.freed, id, generation)
-        if (!stays) reclaim(plan, id, generation)
+      for (const id of ids) freeTwins(plan, id, 1)
+    },
+    freeAll: (set) => {
+      const plan = of(set)
+      for (let id = set.ids.first; id !== 0; ) {
+        const page = pageOf(state.table, id)
+        // Allocated together, twins are neighbours on the list, too.
+        const count = page === undefined ? 1 : countTwins(page, id, PAGE_IDS - slotOf(id))
+        freeTwins(plan, id, count)
+        id = nextOf(state.table, id + count - 1)
       }
     },
     release: (set, id) => {
       const record = mustFind(state, id)
       if (!record.isPending || isHeld(record, dropped)) return
-      reclaim(of(set), id, record.generation)
+      reclaim(of(set), id, record.generation, 1)
     },
     end: (set) => {
       of(set).ends = true

@@ -52,6 +52,42 @@ describe('a list of ids', () => {
     expect(table.pages.map((page) => page !== undefined)).toEqual([false, true, true])
   })
 
+  it('takes a run as it takes each of its ids', () => {
+    const part = fc.record({
+      first: fc.integer({ min: 1, max: CAPACITY - 2 }),
+      count: fc.integer({ min: 1, max: 5000 }),
+    })
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 4 }), fc.array(part, { maxLength: 4 }), (puts, takes) => {
+        const [byRun, byId] = [createIdTable(CAPACITY), createIdTable(CAPACITY)]
+        let [run, ids] = [EMPTY_LIST, EMPTY_LIST]
+        const on = new Set<number>()
+        for (const { first, count } of puts) {
+          const last = Math.min(first + count, CAPACITY) - 1
+          for (let id = first; id <= last && !on.has(id); id++) {
+            if (id < last && !on.has(id + 1)) continue
+            run = append(byRun, run, first, id - first + 1)
+            for (let each = first; each <= id; each++) ids = append(byId, ids, each)
+            for (let each = first; each <= id; each++) on.add(each)
+          }
+        }
+        for (const { first, count } of takes) {
+          let length = 0
+          while (length < count && on.has(first + length)) length += 1
+          if (length === 0) continue
+          run = remove(byRun, run, first, length)
+          for (let id = first; id < first + length; id++) {
+            ids = remove(byId, ids, id)
+            on.delete(id)
+          }
+        }
+        expect(run).toEqual(ids)
+        expect(byRun).toEqual(byId)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
   it('is an array with push and splice, forwards, backwards and in its frozen views', () => {
     const change = fc.record({ to: fc.nat(2), id: fc.integer({ min: 1, max: 40 }), freeze: fc.boolean() })
     fc.assert(

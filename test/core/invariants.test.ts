@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { append, remove } from '../../server/core/id-list.ts'
-import { asLeaseId, asRevision } from '../../server/core/ids.ts'
+import { asLeaseId, asRevision, type SetId } from '../../server/core/ids.ts'
 import { violations } from '../../server/core/invariants.ts'
+import { addSpid, createSpidIndex, removeSpid, type SpidIndex } from '../../server/core/spid-index.ts'
 import type { State } from '../../server/core/state.ts'
 import {
   anonymous,
@@ -43,6 +44,12 @@ function moveToEnd({ state, id }: { state: State; id: number }): void {
   changeSet(state, vmA, { ids: append(state.table, remove(state.table, set.ids, id), id) })
 }
 
+function spidsOf({ spids }: State, setId: SetId): SpidIndex {
+  const index = spids.get(setId)
+  if (index === undefined) throw new Error(`set ${setId} has no SPID`)
+  return index
+}
+
 const ids: readonly Damage[] = [
   spoil('IOASID 4 is on the list of set 1, but not its', (state) => pageFor(state, 4).setId.set([2], 4)),
   spoil('IOASID 4 is on the list of set 1, but not its', (state) => pageFor(state, 4).setId.set([0], 4)),
@@ -60,7 +67,7 @@ const ids: readonly Damage[] = [
     pageFor(state, 8).holds.delete(8)
   }),
   spoil('IOASID 10 is pending, and nobody holds it', (state) => pageFor(state, 10).holds.delete(10)),
-  spoil('SPID 101 does not lead to IOASID 1', (state) => state.spids.get(vmA)?.set(101, 3)),
+  spoil('SPID 101 does not lead to IOASID 1', (state) => removeSpid(spidsOf(state, vmA), state.table, 101, 1)),
   spoil('SPID 101 does not lead to IOASID 1', (state) => state.spids.delete(vmA)),
   spoil('IOASID 1 has 0 devices', (state) => pageFor(state, 1).devices.set(1, [])),
   spoil('IOASID 8 has 1 devices', (state) => pageFor(state, 8).devices.set(8, ['nic'])),
@@ -83,8 +90,11 @@ const sets: readonly Damage[] = [
   spoil('set 4 drains, but not all of it is pending', (state) => changeSet(state, anonymous, { isDraining: true })),
   spoil('set 2 counts 3 ids and has 2', (state) => changeSet(state, vmB, { ids: { first: 5, last: 6, count: 3 } })),
   spoil('set 2 counts 1 bound ids and has 0', (state) => changeSet(state, vmB, { bound: 1 })),
-  spoil('set 1 has SPIDs that lead nowhere', (state) => state.spids.get(vmA)?.set(9, 1)),
-  spoil('set 2 has SPIDs that lead nowhere', (state) => state.spids.set(vmB, new Map([[9, 5]]))),
+  spoil('set 1 has SPIDs that lead nowhere', (state) => addSpid(spidsOf(state, vmA), state.table, 9, 1)),
+  spoil('set 2 has SPIDs that lead nowhere', (state) => {
+    state.spids.set(vmB, createSpidIndex())
+    addSpid(spidsOf(state, vmB), state.table, 9, 5)
+  }),
   spoil('set 2 has 2 ids and a quota of 1', (state) => changeSet(state, vmB, { quota: 1 })),
   spoil('a token does not lead to set 1', (state) => state.setsByToken.delete('vm-a')),
   spoil('a token does not lead to set 1', (state) => state.setsByToken.set('vm-a', vmB)),

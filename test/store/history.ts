@@ -10,6 +10,7 @@ import {
   type LeaseId,
   type SetId,
 } from '../../server/core/ids.ts'
+import { ioasidOf } from '../../server/core/state.ts'
 import type { Genesis, Loaded, Mark, Store } from '../../server/store/store.ts'
 import { canonical, type Running, restore, start, submit } from '../support/space.ts'
 
@@ -36,7 +37,7 @@ export function busySpace(): Running {
     })
     done(running, { kind: 'allocate', setId, count: 2, min: 9000, max: 9999, spids: null, privateData: null })
   }
-  const first = asIoasid(running.state.spids.get(alive)?.get(5) ?? 0)
+  const first = ofSpid(running, alive, 5)
   done(running, { kind: 'attach_spid', setId: alive, ioasid: first, spid: asSpid(5), device: 'nic' })
   running.nowMs = 1500
   done(running, { kind: 'delete_set', setId: gone, force: true })
@@ -83,13 +84,16 @@ function registerSome(running: Running): void {
   done(running, { kind: 'register', leaseId: byName, names, priority: 'DEVICE' })
   done(running, { kind: 'register', leaseId: ofAll, names: 'all', priority: 'IOMMU' })
   done(running, { kind: 'register', leaseId: held, names: { ...names, setIds: [] }, priority: 'CPU' })
-  const spids = running.state.spids.get(setId)
-  const [again, freed] = [asIoasid(spids?.get(6) ?? 0), asIoasid(spids?.get(7) ?? 0)]
+  const [again, freed] = [ofSpid(running, setId, 6), ofSpid(running, setId, 7)]
   done(running, { kind: 'detach_spid', setId, ioasid: again, device: '' })
   done(running, { kind: 'attach_spid', setId, ioasid: again, spid: asSpid(6), device: '' })
   done(running, { kind: 'acknowledge', leaseId: ofAll, revision: running.state.revision })
   done(running, { kind: 'free', setId, ioasids: [freed], generation: null })
   done(running, { kind: 'expire_lease', leaseId: held })
+}
+
+function ofSpid({ state }: Running, setId: SetId, spid: number): Ioasid {
+  return asIoasid(ioasidOf(state, setId, spid) ?? 0)
 }
 
 /** So many more revisions, one id each. */

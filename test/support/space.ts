@@ -6,7 +6,7 @@ import { evolve } from '../../server/core/evolve.ts'
 import { isFailure } from '../../server/core/failure.ts'
 import { idsOn } from '../../server/core/id-list.ts'
 import { type IdPage, PAGE_IDS } from '../../server/core/id-pages.ts'
-import { asRevision } from '../../server/core/ids.ts'
+import { asRevision, NO_SPID } from '../../server/core/ids.ts'
 import { endedBy, pastOf } from '../../server/core/past.ts'
 import {
   type Base,
@@ -18,7 +18,8 @@ import {
 } from '../../server/core/reindex.ts'
 import { ripen } from '../../server/core/rest.ts'
 import { idsOf } from '../../server/core/runs.ts'
-import { type FrozenState, readId, type SpaceConfig, type State } from '../../server/core/state.ts'
+import { forEachIndexed, type SpidIndex } from '../../server/core/spid-index.ts'
+import { type FrozenState, findId, readId, type SpaceConfig, type State } from '../../server/core/state.ts'
 
 /** A space without an engine: commands are decided and evolved at once, and what they changed is kept as a log. */
 export interface Running {
@@ -130,7 +131,7 @@ export function canonical(state: State): object {
   return {
     ...contentOf(view),
     setsByToken: [...state.setsByToken].sort(([a], [b]) => (a < b ? -1 : 1)),
-    spids: [...state.spids].map(([setId, spids]) => [setId, [...spids].sort(([a], [b]) => a - b)]).sort(byNumber),
+    spids: [...state.spids].map(([setId, index]) => [setId, spidsIn(state, index)]).sort(byNumber),
     setsOfLease: [...state.setsOfLease].map(([leaseId, sets]) => [leaseId, [...sets]]).sort(byNumber),
     heldIds: [...state.heldIds].map(([leaseId, ids]) => [leaseId, [...ids].sort((a, b) => a - b)]).sort(byNumber),
     // What was reclaimed at one revision ripens at one time, so its order on the list says nothing.
@@ -144,6 +145,13 @@ export function canonical(state: State): object {
     references: state.references,
     privateDataBytes: state.privateDataBytes,
   }
+}
+
+/** Each SPID with the id that it leads to, by SPID ascending. */
+function spidsIn({ table }: State, index: SpidIndex): readonly (readonly [spid: number, id: number])[] {
+  const pairs: (readonly [number, number])[] = []
+  forEachIndexed(index, (id) => pairs.push([findId(table, id)?.spid ?? NO_SPID, id]))
+  return pairs.sort(([a], [b]) => a - b)
 }
 
 function byNumber([a]: readonly unknown[], [b]: readonly unknown[]): number {
