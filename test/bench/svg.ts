@@ -28,6 +28,7 @@ export function svg({ name, x, y, series }: Plot): string {
   )
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(name)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     text(LEFT, 22, name, 'font-size="15"'),
     ...toX.ticks.map((tick) => gridX(toX.at(tick), figureOfTick(tick))),
@@ -109,10 +110,13 @@ function line({ name, points }: Series, index: number, toX: Axis, toY: Axis): re
 }
 
 function text(x: number, y: number, content: string, attributes = ''): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-  return `<text x="${px(x)}" y="${px(y)}" fill="#222"${attributes && ` ${attributes}`}>${escaped}</text>`
+  return `<text x="${px(x)}" y="${px(y)}" fill="#222"${attributes && ` ${attributes}`}>${escaped(content)}</text>`
 }
 
 function px(place: number): string {
   return place.toFixed(1)
+}
+
+function escaped(content: string): string {
+  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
