@@ -1,7 +1,7 @@
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { countField } from './count-field.ts'
 import { type Loader, openLoader } from './load.ts'
-import { countNotifications } from './subscriber.ts'
 
 const same = (bytes: Buffer): Buffer => bytes
 const method = (path: string) => ({
@@ -108,7 +108,7 @@ it('notifications are counted as they lie in a message, whatever lies beside the
   const bytes = (...parts: readonly (readonly number[])[]): Uint8Array => Uint8Array.from(parts.flat())
   const text = [0x12, 2, 0x3a, 0x3a]
   const notification = [0x3a, 3, 0x10, 0x96, 0x01]
-  expect(countNotifications(bytes([0x08, 0xff, 0x01], text, notification, [0x30, 1], notification))).toBe(2)
-  expect(countNotifications(bytes([0x3a, 0x80, 0x01], Array(128).fill(0x3a)))).toBe(1)
-  expect(() => countNotifications(bytes([0x0d, 0, 0, 0, 0]))).toThrow(/wire type 5/)
+  expect(countField(bytes([0x08, 0xff, 0x01], text, notification, [0x30, 1], notification), 7)).toBe(2)
+  expect(countField(bytes([0x3a, 0x80, 0x01], Array(128).fill(0x3a)), 7)).toBe(1)
+  expect(() => countField(bytes([0x0d, 0, 0, 0, 0]), 7)).toThrow(/wire type 5/)
 })

@@ -1,10 +1,10 @@
 import { serviceDefinition } from '../../../proto/load.ts'
+import { countField } from './count-field.ts'
+import { NOTIFICATIONS_FIELD } from './ioasidd-requests.ts'
 import { openWire } from './wire.ts'
 
 const { Subscribe } = serviceDefinition('ioasid.v1.NotificationService')
 
-/** SubscribeResponse.notifications, as the first byte of each. */
-const NOTIFICATION_TAG = (7 << 3) | 2
 const WAIT_MS = 30_000
 
 /** Reads a token's stream and counts, without decoding what it is told: it costs the load's process next to nothing. */
@@ -25,7 +25,7 @@ export async function openSubscriber(address: string, token: string): Promise<Su
   await new Promise<void>((resolve, reject) => {
     wire.open(Subscribe.path, subscribeRequest(token), {
       onMessage: (message) => {
-        told += countNotifications(message)
+        told += countField(message, NOTIFICATIONS_FIELD)
         // The first one is HEADER.
         resolve()
         wake()
@@ -60,30 +60,4 @@ export async function openSubscriber(address: string, token: string): Promise<Su
 /** From now on, with the rarest heartbeats. */
 export function subscribeRequest(token: string): Buffer {
   return Subscribe.requestSerialize({ tokens: [token], now: true, heartbeat_ms: 60_000 })
-}
-
-/** How many notifications a serialised SubscribeResponse has. */
-export function countNotifications(message: Uint8Array): number {
-  let count = 0
-  let at = 0
-  const varint = (): number => {
-    let value = 0
-    for (let factor = 1; ; factor *= 128) {
-      const byte = message[at] ?? 0
-      at += 1
-      value += (byte & 0x7f) * factor
-      if (byte < 0x80) return value
-    }
-  }
-  while (at < message.length) {
-    const tag = varint()
-    if (tag === NOTIFICATION_TAG) count += 1
-    const wireType = tag & 7
-    if (wireType === 0) varint()
-    else if (wireType === 2) {
-      const size = varint()
-      at += size
-    } else throw new Error(`a SubscribeResponse with wire type ${wireType}`)
-  }
-  return count
 }

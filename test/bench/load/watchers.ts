@@ -1,3 +1,4 @@
+import { countField } from './count-field.ts'
 import { openWire, type Wire } from './wire.ts'
 
 /** Many streams of one server, of which the events are counted and nothing else is done with them. */
@@ -34,7 +35,6 @@ interface Awaited {
 /** Resolves when every stream has begun. */
 export async function openWatchers(options: WatchersOptions): Promise<Watchers> {
   const { address, connections, requests, eventsField } = options
-  const tag = (eventsField << 3) | LENGTH_DELIMITED
   let events = 0
   let silent = 0
   let messages = 0
@@ -55,7 +55,7 @@ export async function openWatchers(options: WatchersOptions): Promise<Watchers> 
     silent += unanswered
     wire.open(path, sent, {
       onMessage: (message) => {
-        const told = countField(message, tag)
+        const told = countField(message, eventsField)
         messages += 1
         events += told
         // What comes without an event later is a heartbeat, or progress.
@@ -102,31 +102,4 @@ export async function openWatchers(options: WatchersOptions): Promise<Watchers> 
     reached: (wanted) => until(() => events >= wanted),
     close,
   }
-}
-
-const [VARINT, LENGTH_DELIMITED] = [0, 2]
-
-/** How often a message has a field at its top level. Other messages than those of ioasidd and etcd may have other fields. */
-function countField(bytes: Buffer, tag: number): number {
-  let count = 0
-  let at = 0
-  while (at < bytes.length) {
-    const key = bytes[at] ?? 0
-    at += 1
-    if (key === tag) count += 1
-    let value = 0
-    let shift = 0
-    let byte = 128
-    while (byte >= 128) {
-      byte = bytes[at] ?? 0
-      at += 1
-      // Of a length; a larger number is skipped only.
-      if (shift < 28) value |= (byte & 127) << shift
-      shift += 7
-    }
-    const type = key & 7
-    if (type === LENGTH_DELIMITED) at += value
-    else if (type !== VARINT) throw new Error(`a field of wire type ${type} is unknown`)
-  }
-  return count
 }

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { type Client, connect } from '../../../client/index.ts'
 import { median } from '../median.ts'
 import type { Bench, Effort, Result, Row } from '../row.ts'
+import { residentOf } from '../rss.ts'
 import { startBenchDaemon } from '../servers/daemon.ts'
 import { concurrently, fill } from './filling.ts'
 
@@ -73,20 +73,11 @@ async function settled(client: Client, pid: number): Promise<Memory> {
   for (let reading = 0; reading < READINGS; reading += 1) {
     await concurrently(CALLS_BEFORE_READING, async () => void (await client.getStatus()))
     await setTimeout(PAUSE_MS)
-    const now = memoryOf(pid)
+    const { rssKiB, anonymousKiB } = residentOf(pid)
+    const now = { resident: rssKiB * 1024, anonymous: anonymousKiB * 1024 }
     if (now.resident < least.resident) least = now
   }
   return least
-}
-
-function memoryOf(pid: number): Memory {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
-  const bytes = (name: string): number => {
-    const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status) ?? []
-    if (kib === undefined) throw new Error(`/proc/${pid}/status has no ${name}: this bench needs Linux`)
-    return Number(kib) * 1024
-  }
-  return { resident: bytes('VmRSS'), anonymous: bytes('RssAnon') }
 }
 
 function rowOf(store: Store, measured: readonly Measured[]): Row {

@@ -22,12 +22,6 @@ export interface TxnRequest {
   readonly success: readonly { readonly request_put: PutRequest }[]
 }
 
-export interface RangeRequest {
-  readonly key: Uint8Array
-  readonly range_end?: Uint8Array
-  readonly count_only?: boolean
-}
-
 export interface WatchRequest {
   readonly create_request?: { readonly key: Uint8Array; readonly range_end?: Uint8Array; readonly watch_id?: number }
 }
@@ -62,7 +56,6 @@ function method<Request, Response>(service: string, name: string): EtcdMethod<Re
 export const ETCD_METHODS = {
   put: method<PutRequest, Written>('KV', 'Put'),
   txn: method<TxnRequest, Written & { readonly succeeded: boolean }>('KV', 'Txn'),
-  range: method<RangeRequest, Written & { readonly count: number }>('KV', 'Range'),
   watch: method<WatchRequest, WatchResponse>('Watch', 'Watch'),
 }
 
