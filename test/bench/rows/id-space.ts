@@ -38,7 +38,8 @@ type Round = Readonly<Record<Name, number>>
 
 export const idSpaceBench: Bench = {
   name: 'id-space',
-  about: 'Allocating an id and freeing another: policy lowest against the same in C, rested in ns, both at every fill.',
+  about:
+    'an id allocated and another freed, in memory: policy lowest against the same in C, rested in ns, at every fill',
   needs: [CC],
   run,
 }

@@ -20,7 +20,7 @@ const FLAGS = ['--snapshot-every', '1000000000']
 export const loopDelayBench: Bench = {
   name: 'loop-delay',
   about:
-    "How long a daemon's event loop stands still at most while a set of 1,000,000 ids is deleted, and while a snapshot is written.",
+    'how long the event loop stands still at most while a set of 1,000,000 ids is deleted, and while a snapshot is written',
   needs: [],
   run,
 }

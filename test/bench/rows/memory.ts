@@ -22,7 +22,7 @@ type Store = (typeof STORES)[number]
 
 export const memoryBench: Bench = {
   name: 'memory',
-  about: `What ${IDS.toLocaleString('en')} live ids with SPIDs in ${SETS.toLocaleString('en')} sets add to a daemon's RSS.`,
+  about: `what ${IDS.toLocaleString('en')} live ids with SPIDs in ${SETS.toLocaleString('en')} sets add to a daemon's RSS`,
   needs: [],
   run,
 }

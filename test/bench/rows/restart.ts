@@ -36,7 +36,7 @@ type Round = Readonly<Record<Kind | 'lmdb', number>>
 export const restartBench: Bench = {
   name: 'restart',
   about:
-    'From spawn to ready with 1,000,000 ids in 10,000 sets, less that of an empty daemon, against reading as many records from LMDB.',
+    'from spawn to ready with 1,000,000 ids in 10,000 sets, less that of an empty daemon, against as many records from LMDB',
   needs: [],
   run: runRestart,
 }
