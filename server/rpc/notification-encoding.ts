@@ -58,6 +58,10 @@ export function createEventEncoder(maxKeptBytes = KEPT_BYTES): EncodeEvent {
   }
 
   function* read(event: TellableEvent, revision: Revision): Generator<Buffer> {
+    // When it is read, not when it is asked for: what stands before it may be more than is kept.
+    if (lookUp(event) === undefined) {
+      newer.set(event, { parts: [], source: encodeParts(event, revision), isWhole: false })
+    }
     let index = 0
     for (let kept = lookUp(event); kept !== undefined; kept = lookUp(event)) {
       const part = partAt(kept, index)
@@ -75,7 +79,6 @@ export function createEventEncoder(maxKeptBytes = KEPT_BYTES): EncodeEvent {
     const known = lookUp(event)
     // Not of a large one: its reader would have hold of all of it, for as long as he takes.
     if (known?.isWhole === true && known.parts.length === 1) return known.parts
-    if (known === undefined) newer.set(event, { parts: [], source: encodeParts(event, revision), isWhole: false })
     return read(event, revision)
   }
 }

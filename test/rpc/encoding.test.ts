@@ -5,7 +5,7 @@ import type { TellableEvent } from '../../server/core/event.ts'
 import { asRevision, asSetId } from '../../server/core/ids.ts'
 import { bodiesOf, createMessageEncoder } from '../../server/rpc/message-bytes.ts'
 import { createPartWriter, encodeHead } from '../../server/rpc/notification-bytes.ts'
-import { createEventEncoder } from '../../server/rpc/notification-encoding.ts'
+import { createEventEncoder, partsOf } from '../../server/rpc/notification-encoding.ts'
 
 const set = { setId: asSetId(1), token: 'vm' }
 const revision = asRevision(9)
@@ -121,6 +121,27 @@ describe('the bytes of notifications of ids', () => {
         },
       ),
     )
+  })
+})
+
+describe('the events of a revision', () => {
+  it('are encoded once, too, where they stand behind one that is too large to be kept', () => {
+    const set = { setId: asSetId(1), token: 'vm-a' }
+    const events: TellableEvent[] = [
+      { kind: 'FREE', set, runs: [1, 20_000, 5], pending: false },
+      { kind: 'RECLAIM', set, runs: [1, 1_000, 5] },
+      { kind: 'SET_FREE', set },
+    ]
+    const encode = createEventEncoder(128 * 1024)
+    const read = () => partsOf(encode, events, revision)[Symbol.iterator]()
+    const one = read()
+    const other = read()
+    const areSame: boolean[] = []
+    for (let a = one.next(), b = other.next(); a.done !== true && b.done !== true; a = one.next(), b = other.next()) {
+      areSame.push(a.value === b.value)
+    }
+    // The parts of RECLAIM and SET_FREE.
+    expect(areSame.slice(-5)).toEqual([true, true, true, true, true])
   })
 })
 
