@@ -93,7 +93,7 @@ export interface LogBounds {
 }
 
 /**
- * What the log holds from `compactRevision` on, without reading it. `unfinished` are the parts of entries at its end that
+ * What the log holds from `compactRevision` on, read only where it ends. `unfinished` are the parts of entries at its end that
  * have no last one: a store that cannot write a batch at once may leave it so.
  */
 export function findLog(kv: Kv, compactRevision: Revision): LogBounds & { readonly unfinished: readonly Change[] } {
@@ -144,22 +144,21 @@ export interface Removal {
 
 /** The changes that remove the oldest entries up to a revision, as many as are done quickly. */
 export function removeOldest(kv: Kv, through: Revision, maxRecords: number, maxBytes: number): Removal {
-  const changes: Change[] = []
+  const removals: Change[] = []
   let bytes = 0
   let last: Share | undefined
   for (const share of readShares(kv, 0, through)) {
-    if (changes.length >= maxRecords || bytes >= maxBytes) {
-      return { changes, throughRevision: asRevision(share.first - 1), bytes }
+    if (removals.length >= maxRecords || bytes >= maxBytes) {
+      return { changes: removals, throughRevision: asRevision(share.first - 1), bytes }
     }
-    changes.push(...share.records.map((_, part) => remove(partKey(share.first, part))))
+    removals.push(...share.records.map((_, part) => remove(partKey(share.first, part))))
     bytes += countBytes(share.records)
     last = share
   }
   // Of entries that share records the later ones stay, in records of their own.
   const staying = last === undefined ? [] : decodeLines(last.records, last.first).slice(through + 1 - last.first)
-  if (staying.length === 0) return { changes, throughRevision: through, bytes }
-  const records = encodeLines(staying)
-  changes.push(...recordsOf(through + 1, records))
+  const records = staying.length === 0 ? [] : encodeLines(staying)
+  const changes = [...recordsOf(through + 1, records), ...removals]
   return { changes, throughRevision: through, bytes: bytes - countBytes(records) }
 }
 

@@ -4,7 +4,12 @@ import { type Change, type Kv, TABLES } from './kv.ts'
 import { type Genesis, StoreError } from './store.ts'
 
 /** The table `meta`: what a start must know before it reads anything else. */
-const FORMAT = 1
+
+/**
+ * 1: each entry of the log has a record, or several, of its own.
+ * 2: entries that were written together share records (kv-log.ts). What 1 wrote reads the same.
+ */
+const FORMAT = 2
 
 export interface LogMeta {
   readonly compactRevision: Revision
@@ -33,16 +38,29 @@ export async function beginHistory(kv: Kv, genesis: Genesis): Promise<void> {
   const used = TABLES.find((table) => kv.lastKey(table) !== undefined)
   if (used !== undefined) throw damaged(`${kv.name} has a table "${used}", but does not say in which format`)
   const written: GenesisMeta = { spaceId: genesis.spaceId, handleKey: toBase64(genesis.handleKey) }
-  await kv.write([
-    // Not a record, so that every release can read it, whatever records look like by then.
-    { table: 'meta', key: ascii('format'), value: ascii(`${FORMAT}`) },
-    metaChange('genesis', written),
-  ])
+  await kv.write([formatChange(), metaChange('genesis', written)])
+}
+
+/** Not a record, so that every release can read it, whatever records look like by then. */
+function formatChange(): Change {
+  return { table: 'meta', key: ascii('format'), value: ascii(`${FORMAT}`) }
+}
+
+function readFormat(kv: Kv): number {
+  const written = Buffer.from(kv.get('meta', ascii('format')) ?? []).toString('latin1')
+  return /^[1-9][0-9]{0,8}$/.test(written) ? Number(written) : 0
+}
+
+/**
+ * Makes a store of an earlier format one of this. Before anything is added: an earlier release, which may be started again,
+ * would take what it finds for something else, here the last record for one entry.
+ */
+export function raiseFormat(kv: Kv): readonly Change[] {
+  return readFormat(kv) < FORMAT ? [formatChange()] : []
 }
 
 export function checkFormat(kv: Kv): void {
-  const written = Buffer.from(kv.get('meta', ascii('format')) ?? []).toString('latin1')
-  const format = /^[1-9][0-9]{0,8}$/.test(written) ? Number(written) : 0
+  const format = readFormat(kv)
   if (format === 0) throw damaged(`${kv.name} does not say in which format it is`)
   if (format <= FORMAT) return
   const message = `${kv.name} has format ${format}, this release reads up to ${FORMAT}: start the release that wrote it`

@@ -11,6 +11,7 @@ import {
   beginHistory,
   checkFormat,
   logMetaChange,
+  raiseFormat,
   readGenesis,
   readLogMeta,
   readSnapshotMeta,
@@ -33,7 +34,7 @@ const SMALL_BYTES = 32 << 10
  * A Store on an ordered map:
  *
  *     table       key                  value
- *     meta        format               "1"
+ *     meta        format               "2"
  *                 genesis              space id and handle key
  *                 log                  compact revision, and the bytes of all entries, so that a start need not add them up
  *                 snapshot             which snapshot is in force
@@ -100,7 +101,7 @@ async function load(state: KvState): Promise<Loaded> {
   }
   state.removedRevision = removedRevision
   state.lastRevision = lastRevision
-  await commit(state, () => ({ changes: unfinished }))
+  await commit(state, () => ({ changes: [...raiseFormat(state.kv), ...unfinished] }))
   await removeSnapshots(state)
   await removeCompacted(state)
   return {

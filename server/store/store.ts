@@ -14,7 +14,7 @@ export interface Store {
   readonly kind: 'memory' | 'lmdb'
 
   /**
-   * Everything that a start needs. Called once, before anything else. An unfinished entry at the end of the log (a crash
+   * Everything that a start needs. Called once, before anything else. An unfinished batch at the end of the log (a crash
    * while it was being written) is dropped: nobody was told of it. Throws StoreError where the data cannot be read whole.
    */
   load(): Promise<Loaded>

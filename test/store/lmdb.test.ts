@@ -187,9 +187,26 @@ describe('the directory', () => {
 describe('data', () => {
   test('of a later format are refused', async () => {
     const dataDir = await filled(async () => {})
-    await tamper(dataDir, (table) => table('meta').putSync(Buffer.from('format'), Buffer.from('2')))
+    await tamper(dataDir, (table) => table('meta').putSync(Buffer.from('format'), Buffer.from('3')))
     const problem = await problemIn(dataDir)
-    expect(problem).toMatchObject({ problem: 'NEWER_FORMAT', message: expect.stringContaining('format 2') })
+    expect(problem).toMatchObject({ problem: 'NEWER_FORMAT', message: expect.stringContaining('format 3') })
+  })
+
+  test('of an earlier format are read, and closed to the release that wrote them', async () => {
+    const dataDir = await filled(async (store) => {
+      for (let revision = 1; revision <= 5; revision++) {
+        await store.append({ entries: [plainEntry(revision)], marks: [] })
+      }
+    })
+    // An entry alone has the record that format 1 gave it.
+    await tamper(dataDir, (table) => table('meta').putSync(Buffer.from('format'), Buffer.from('1')))
+    const store = await openIn(dataDir)
+    expect((await read(store)).entries).toEqual(plainEntries(1, 5))
+    await store.append({ entries: plainEntries(6, 2), marks: [] })
+    await store.close()
+    await tamper(dataDir, (table) => {
+      expect(Buffer.from(table('meta').getBinary(Buffer.from('format')) ?? []).toString()).toBe('2')
+    })
   })
 
   test.each(['', '0', '-1', 'x'])('of format "%s" are damaged', async (format) => {
