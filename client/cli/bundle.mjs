@@ -12,7 +12,7 @@ const bundle = await rolldown({
   input: join(rootDir, 'client/cli/main.ts'),
   platform: 'node',
   logLevel: 'warn',
-  // grpc-js loads it for channelz, which no client of ours switches on.
+  // grpc-js loads it for channelz and ORCA, which no client of ours switches on.
   external: ['@grpc/proto-loader'],
 })
 const { output } = await bundle.generate({ format: 'esm', chunkFileNames: '[name].js' })

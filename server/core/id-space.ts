@@ -59,25 +59,8 @@ export interface IdSpace {
 const MIN_CAPACITY = 2
 const MAX_CAPACITY = 2 ** 24
 
-/**
- * Builds a space in one pass over its ids, which `reclaimRevisionOf` describes as `give` would: the revision of the
- * last reclaim, 0 if never used, undefined if not available.
- */
-export function createIdSpace(
-  policy: Policy,
-  capacity: number,
-  reclaimRevisionOf: (id: number) => number | undefined,
-): IdSpace {
-  return buildIdSpace(policy, capacity, (give) => {
-    for (let id = 0; id < capacity; id++) {
-      const reclaimRevision = reclaimRevisionOf(id)
-      if (reclaimRevision !== undefined) give(id, 1, reclaimRevision)
-    }
-  })
-}
-
 /** Builds a space in which is available what `fill` gives: by runs, so that a large space that is empty costs little. */
-export function buildIdSpace(policy: Policy, capacity: number, fill: (give: GiveRun) => void): IdSpace {
+export function createIdSpace(policy: Policy, capacity: number, fill: (give: GiveRun) => void): IdSpace {
   if (!Number.isInteger(capacity) || capacity < MIN_CAPACITY || capacity > MAX_CAPACITY) {
     throw new Error(`capacity ${capacity} is not within ${MIN_CAPACITY} to ${MAX_CAPACITY}`)
   }

@@ -2,7 +2,7 @@ import { createEndedSets, type EndedSets } from './ended-sets.ts'
 import { indexHolder } from './evolve-holds.ts'
 import { append, EMPTY_LIST } from './id-list.ts'
 import { createIdTable, forEachTwins, type IdPage, type IdTable, ownPageOf, PAGE_IDS, slotOf } from './id-pages.ts'
-import { buildIdSpace, type IdSpace } from './id-space.ts'
+import { createIdSpace, type IdSpace } from './id-space.ts'
 import { asLeaseId, asRevision, asSetId, type LeaseId, NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo } from './multimap.ts'
 import { endOfRestMs } from './rest.ts'
@@ -205,7 +205,7 @@ function beginIndex({ spids, sets, table }: State, setId: SetId): SpidIndex {
 function startSpace(state: State): void {
   const { config, table } = state
   const resting: FreeRun[] = []
-  state.space = buildIdSpace(config.policy, config.capacity, (give) => {
+  state.space = createIdSpace(config.policy, config.capacity, (give) => {
     for (const [start, end] of unreservedRanges(config)) {
       state.usable += end - start
       forEachTwins(table, start, end - start, (page, first, count) => {

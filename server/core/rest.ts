@@ -33,8 +33,9 @@ export function ripen(state: State, servingMs: number): void {
     const since = sinceOf(state, first)
     let count = 1
     // What was reclaimed together ripens together, a million ids as one run.
-    while (nextOf(state.table, first + count - 1) === first + count && sinceOf(state, first + count) === since)
+    while (nextOf(state.table, first + count - 1) === first + count && sinceOf(state, first + count) === since) {
       count += 1
+    }
     state.resting = remove(state.table, state.resting, first, count)
     state.space.give(first, count, since)
   }

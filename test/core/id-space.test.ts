@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createIdSpace, type IdSpace, type Policy } from '../../server/core/id-space.ts'
+import type { IdSpace, Policy } from '../../server/core/id-space.ts'
 import { countIds, forEachRun, idsOf, PLAIN } from '../../server/core/runs.ts'
+import { idSpaceOf } from '../support/id-space.ts'
 import { partOf } from './part-of-runs.ts'
 
 const POLICIES: readonly Policy[] = ['rested', 'lowest']
@@ -97,7 +98,7 @@ function perform(policy: Policy, space: IdSpace, model: Model, operation: Operat
 
 function agree(policy: Policy, capacity: number, beginning: readonly (number | undefined)[], operations: Operation[]) {
   const revisionAt = (id: number) => beginning[id % beginning.length]
-  const space = createIdSpace(policy, capacity, revisionAt)
+  const space = idSpaceOf(policy, capacity, revisionAt)
   const model: Model = new Map()
   for (let id = 0; id < capacity; id++) {
     const reclaimRevision = revisionAt(id)
@@ -117,8 +118,8 @@ function agree(policy: Policy, capacity: number, beginning: readonly (number | u
   expect(isAvailableIn(space)).toEqual(Array.from({ length: capacity }, (_, id) => model.has(id)))
 }
 
-const empty = (policy: Policy, capacity: number) => createIdSpace(policy, capacity, () => 0)
-const full = (policy: Policy, capacity: number) => createIdSpace(policy, capacity, () => undefined)
+const empty = (policy: Policy, capacity: number) => idSpaceOf(policy, capacity, () => 0)
+const full = (policy: Policy, capacity: number) => idSpaceOf(policy, capacity, () => undefined)
 const nextOf = (space: IdSpace, min = 0, max = space.capacity - 1) => idsOf(space.find(1, min, max))[0]
 
 describe.each(POLICIES)('the id space, policy %s, and a naive model', (policy) => {
@@ -145,7 +146,7 @@ describe.each(POLICIES)('the id space, policy %s', (policy) => {
 
   it('never finds an id that was not available when it was built', () => {
     const reserved = new Set([0, 5, 6, 7, 99])
-    const space = createIdSpace(policy, 100, (id) => (reserved.has(id) ? undefined : 0))
+    const space = idSpaceOf(policy, 100, (id) => (reserved.has(id) ? undefined : 0))
     expect(space.available).toBe(95)
     expect(space.find(100, 0, 99)).toEqual([1, 4, 8, 91])
     expect(space.isAvailable(5)).toBe(false)
@@ -179,7 +180,7 @@ describe.each(POLICIES)('the id space, policy %s', (policy) => {
   })
 
   it('is changed by finding in no way', () => {
-    const space = createIdSpace(policy, 100, (id) => (id % 3 === 0 ? undefined : id % 5))
+    const space = idSpaceOf(policy, 100, (id) => (id % 3 === 0 ? undefined : id % 5))
     const before = space.find(100, 0, 99)
     for (let size = 1; size <= 100; size++) space.find(size, 0, 99)
     expect(space.find(100, 0, 99)).toEqual(before)
@@ -194,7 +195,7 @@ describe.each(POLICIES)('the id space, policy %s', (policy) => {
   })
 
   it('refuses to take what is not available, and is as it was before', () => {
-    const space = createIdSpace(policy, 100, (id) => (id === 50 ? undefined : 0))
+    const space = idSpaceOf(policy, 100, (id) => (id === 50 ? undefined : 0))
     expect(() => space.take(50, 1)).toThrow('available')
     expect(() => space.take(10, 80)).toThrow('available')
     expect(space.available).toBe(99)
@@ -202,7 +203,7 @@ describe.each(POLICIES)('the id space, policy %s', (policy) => {
   })
 
   it('refuses to be given what is available already, and is as it was before', () => {
-    const space = createIdSpace(policy, 100, (id) => (id === 50 ? 7 : undefined))
+    const space = idSpaceOf(policy, 100, (id) => (id === 50 ? 7 : undefined))
     expect(() => space.give(50, 1, 8)).toThrow('available')
     expect(() => space.give(10, 80, 8)).toThrow('available')
     expect(space.available).toBe(1)
@@ -253,7 +254,7 @@ describe.each(POLICIES)('the id space, policy %s', (policy) => {
 
 describe('the id space, policy rested', () => {
   it('hands out what was never used before what was, wherever it is', () => {
-    const space = createIdSpace('rested', 100, (id) => (id < 90 ? 5 : 0))
+    const space = idSpaceOf('rested', 100, (id) => (id < 90 ? 5 : 0))
     expect(space.find(12, 0, 99)).toEqual([90, 10, 0, 2])
   })
 
@@ -299,7 +300,7 @@ describe('the id space, policy rested', () => {
   it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY])('takes %d for no revision', (reclaimRevision) => {
     const space = full('rested', 10)
     expect(() => space.give(3, 1, reclaimRevision)).toThrow('no reclaim revision')
-    expect(() => createIdSpace('rested', 10, () => reclaimRevision)).toThrow('no reclaim revision')
+    expect(() => idSpaceOf('rested', 10, () => reclaimRevision)).toThrow('no reclaim revision')
     expect(space.available).toBe(0)
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createIdSpace, type Policy } from '../../server/core/id-space.ts'
+import type { Policy } from '../../server/core/id-space.ts'
 import { idsOf } from '../../server/core/runs.ts'
+import { idSpaceOf } from '../support/id-space.ts'
 
 const LARGEST_REVISION = 2 ** 53
 const LARGEST_CAPACITY = 2 ** 24
@@ -8,7 +9,7 @@ const LARGEST_CAPACITY = 2 ** 24
 describe.each<Policy>(['rested', 'lowest'])('the id space, policy %s', (policy) => {
   it('of the largest capacity is built, and works at its ends', () => {
     const last = LARGEST_CAPACITY - 1
-    const space = createIdSpace(policy, LARGEST_CAPACITY, (id) => (id === 0 ? undefined : 0))
+    const space = idSpaceOf(policy, LARGEST_CAPACITY, (id) => (id === 0 ? undefined : 0))
     const first = (min: number) => idsOf(space.find(1, min, last))[0]
     expect(space.available).toBe(last)
     expect(first(0)).toBe(1)

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
-import { createIdSpace, type IdSpace, type Policy } from '../../../server/core/id-space.ts'
+import type { IdSpace, Policy } from '../../../server/core/id-space.ts'
+import { idSpaceOf } from '../../support/id-space.ts'
 
 /**
  * Drives an id space in a process of its own, so that the compiler sees nothing else: POLICY CAPACITY MIN MAX LIVE. `LIVE`
@@ -25,7 +26,7 @@ function prepare(policy: Policy, capacity: number, min: number, max: number, liv
   const isLive = new Uint8Array(capacity)
   for (const id of ids.subarray(0, live)) isLive[id] = 1
   const isFree = (id: number): boolean => (min <= id && id <= max ? isLive[id] === 0 : id % 2 === 0)
-  const space = createIdSpace(policy, capacity, (id) => (isFree(id) ? 0 : undefined))
+  const space = idSpaceOf(policy, capacity, (id) => (isFree(id) ? 0 : undefined))
   return { space, min, max, queue: ids.slice(0, live), place: 0, revision: 1 }
 }
 
