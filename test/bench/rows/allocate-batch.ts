@@ -8,7 +8,7 @@ import type { Bench, Effort, Result } from '../row.ts'
 import { inScope } from '../scope.ts'
 import { type DaemonSet, startDaemonSet } from '../servers/daemon-set.ts'
 import { startEtcd } from '../servers/etcd.ts'
-import { WARM_MS } from './allocate-unary.ts'
+import { WARM_MS } from './allocating.ts'
 
 /**
  * Ids in batches, durable, with one subscriber who is told of each: a round ends when he was told of the last one, so that

@@ -1,26 +1,14 @@
 import { rowOf } from '../figures.ts'
-import { createLoad } from '../load/etcd-load.ts'
-import { openLoader } from '../load/load.ts'
 import { ETCD } from '../programs.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Effort, Result } from '../row.ts'
 import { inScope } from '../scope.ts'
-import { startDaemonSet } from '../servers/daemon-set.ts'
-import { startEtcd } from '../servers/etcd.ts'
-import { loadDaemon, WARM_MS } from './allocate-unary.ts'
+import { loadDaemon, startBesideEtcd, WARM_MS } from './allocating.ts'
 
 /** One caller who waits for each answer: what counts is the way through the server to the disk and back. */
 async function run({ rounds, roundMs }: Effort): Promise<Result> {
   return await inScope(async (atEnd) => {
-    const etcd = await startEtcd()
-    atEnd(etcd.stop)
-    const set = await startDaemonSet()
-    atEnd(set.stop)
-    const toDaemon = await openLoader(set.address, 1)
-    atEnd(toDaemon.close)
-    const toEtcd = await openLoader(etcd.address, 1)
-    atEnd(toEtcd.close)
-    const create = createLoad()
+    const { set, toDaemon, toEtcd, create } = await startBesideEtcd(atEnd, 1)
     const variants = (forMs: number) => ({
       daemon: () => loadDaemon(set, toDaemon, 1, forMs),
       etcd: () => toEtcd.run(create, 1, { ms: forMs }),

@@ -3,7 +3,7 @@ import { median } from '../median.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Effort, Plot, Result } from '../row.ts'
 import { inScope } from '../scope.ts'
-import { CONNECTIONS, IN_FLIGHT, loadDaemon, WARM_MS } from './allocate-unary.ts'
+import { CONNECTIONS, IN_FLIGHT, loadDaemon, WARM_MS } from './allocating.ts'
 import { type Grown, startGrown } from './grown.ts'
 
 /** What grows, and how far. The others stay as they are in the daemon that it is compared with. */

@@ -3,7 +3,7 @@ import { openLoader } from '../load/load.ts'
 import { subscribeRequest } from '../load/subscriber.ts'
 import { openWire, type Wire } from '../load/wire.ts'
 import { type DaemonSet, startDaemonSet } from '../servers/daemon-set.ts'
-import { CONNECTIONS, IN_FLIGHT } from './allocate-unary.ts'
+import { CONNECTIONS, IN_FLIGHT } from './allocating.ts'
 
 const { CreateSet } = serviceDefinition('ioasid.v1.SetService')
 const { Subscribe } = serviceDefinition('ioasid.v1.NotificationService')

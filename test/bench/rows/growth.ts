@@ -3,7 +3,7 @@ import { H2LOAD } from '../programs.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Effort, Result } from '../row.ts'
 import { inScope } from '../scope.ts'
-import { h2loadDaemon } from './allocate-unary.ts'
+import { h2loadDaemon } from './allocating.ts'
 import { startGrown } from './grown.ts'
 
 const SETS = 100_000

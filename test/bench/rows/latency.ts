@@ -1,14 +1,11 @@
-import { createLoad } from '../load/etcd-load.ts'
 import { openLoader } from '../load/load.ts'
 import { median } from '../median.ts'
 import { ETCD } from '../programs.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Effort, Result } from '../row.ts'
 import { inScope } from '../scope.ts'
-import { startDaemonSet } from '../servers/daemon-set.ts'
-import { startEtcd } from '../servers/etcd.ts'
 import { startNoop } from '../servers/noop.ts'
-import { CONNECTIONS, loadDaemon, WARM_MS } from './allocate-unary.ts'
+import { CONNECTIONS, loadDaemon, startBesideEtcd, WARM_MS } from './allocating.ts'
 
 const IN_FLIGHT = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
@@ -17,17 +14,10 @@ async function run({ rounds, roundMs }: Effort): Promise<Result> {
   return await inScope(async (atEnd) => {
     const noop = await startNoop()
     atEnd(noop.stop)
-    const etcd = await startEtcd()
-    atEnd(etcd.stop)
-    const set = await startDaemonSet()
-    atEnd(set.stop)
     const toNoop = await openLoader(noop.address, CONNECTIONS)
     atEnd(toNoop.close)
-    const toEtcd = await openLoader(etcd.address, CONNECTIONS)
-    atEnd(toEtcd.close)
-    const toDaemon = await openLoader(set.address, CONNECTIONS)
-    atEnd(toDaemon.close)
-    const [allocate, create] = [set.allocate(1), createLoad()]
+    const { set, toDaemon, toEtcd, create } = await startBesideEtcd(atEnd, CONNECTIONS)
+    const allocate = set.allocate(1)
     const variants = (inFlight: number, forMs: number) => ({
       ioasidd: () => loadDaemon(set, toDaemon, inFlight, forMs),
       'no-op server': () => toNoop.run(allocate, inFlight, { ms: forMs }),
