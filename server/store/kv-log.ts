@@ -93,8 +93,8 @@ export interface LogBounds {
 }
 
 /**
- * What the log holds from `compactRevision` on, read only where it ends. `unfinished` are the parts of entries at its end that
- * have no last one: a store that cannot write a batch at once may leave it so.
+ * What the log holds from `compactRevision` on, read only where it ends. `unfinished` are the parts of entries at its end
+ * that have no last one: a store that cannot write a batch at once may leave it so.
  */
 export function findLog(kv: Kv, compactRevision: Revision): LogBounds & { readonly unfinished: readonly Change[] } {
   const unfinished: Change[] = []
