@@ -208,5 +208,7 @@ function encode(key: RequestKey, remembered: Remembered): string {
 }
 
 function parse(value: Uint8Array): readonly Kept[] {
-  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.length).toString())
+  const kept: Kept | readonly Kept[] = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.length).toString())
+  // In data of format 1 a mark may be one answer.
+  return 'key' in kept ? [kept] : kept
 }

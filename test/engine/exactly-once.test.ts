@@ -194,6 +194,20 @@ describe('answers that are kept', () => {
     expect(await marksOf(store)).toBe(3)
   })
 
+  it('are found in data of format 1, where each has a mark of its own', async () => {
+    const { store, setId, send } = await start()
+    const outcomes = [must(await send(command.allocate(setId), 'a')), must(await send(command.allocate(setId), 'b'))]
+    for await (const { key, value } of (await store.load()).marks) {
+      if (!key.startsWith('answer/')) continue
+      const [only] = JSON.parse(Buffer.from(value).toString())
+      await store.append({ entries: [], marks: [{ key, value: Buffer.from(JSON.stringify(only)) }] })
+    }
+    const { engine } = await run({ store })
+    for (const [index, requestId] of ['a', 'b'].entries()) {
+      expect(must(await engine.submit(command.allocate(setId), request(requestId)))).toEqual(outcomes[index])
+    }
+  })
+
   it('are found in any number of marks', async () => {
     const { store, setId, send } = await start({ space: { capacity: 1024 } })
     const ids = Array.from({ length: 200 }, (_, index) => `r${index}`)
