@@ -4,6 +4,7 @@ import type { Chance, Clock } from './engine/clock.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
 import type { DaemonLog } from './log.ts'
 import { createAdmission } from './rpc/admission.ts'
+import { type CallerOf, createCallerOf } from './rpc/caller.ts'
 import { type Connections, createConnections } from './rpc/connections.ts'
 import { createHealth, type Health } from './rpc/health.ts'
 import { createReflection, type Reflection } from './rpc/reflection.ts'
@@ -114,20 +115,21 @@ interface Face {
 async function startFace(config: Config, { clock, log }: Surroundings, engine: Engine): Promise<Face | Refusal> {
   const { snapshotTimeoutMs, leaseBounds, connectionIdleMs, maxInFlightBytes } = config
   const { after, soon } = clock
-  const servicesFor = (isAdmin: boolean) => {
+  const servicesFor = (callerOf: CallerOf) => {
     const options: ServiceOptions = {
       engine,
       log,
+      callerOf,
       version: VERSION,
       after,
       soon,
       snapshotTimeoutMs,
       leaseBounds,
-      isAdmin,
     }
     return createServices(options)
   }
-  const names = servicesFor(false).map(({ name }) => name)
+  const rightsOf = () => undefined
+  const names = servicesFor(createCallerOf(rightsOf, false)).map(({ name }) => name)
   const health = createHealth(names)
   const reflection = createReflection([...names, health.name])
   const connections = createConnections(config.maxConnections, after, log)
@@ -142,7 +144,7 @@ async function startFace(config: Config, { clock, log }: Surroundings, engine: E
 
   const servers: RpcServer[] = []
   for (const { address, isAdmin } of config.listeners) {
-    const services = [...servicesFor(isAdmin), health, ...reflection.services]
+    const services = [...servicesFor(createCallerOf(rightsOf, isAdmin)), health, ...reflection.services]
     const server = await startRpcServer({ address, services, connections, admission, connectionIdleMs, log })
     if ('problem' in server) {
       for (const other of servers) other.stopAccepting()

@@ -85,6 +85,8 @@ export type LeaseCommand =
 export type HoldCommand =
   /** Whether the sets are known is checked by who opens the subscription: that depends on where it starts. */
   | { readonly kind: 'register'; readonly leaseId: LeaseId; readonly names: Names; readonly priority: Priority }
+  /** Its holder may no longer see what it names: the engine's word, not a caller's. */
+  | { readonly kind: 'end_registration'; readonly leaseId: LeaseId }
   /** revision: as the caller wrote it, perhaps one that is yet to come. */
   | { readonly kind: 'acknowledge'; readonly leaseId: LeaseId; readonly revision: number }
 

@@ -1,5 +1,6 @@
+import { ANYONE, type Caller } from './caller.ts'
 import type { Command, Decision } from './command.ts'
-import { acknowledge, register } from './hold-rules.ts'
+import { acknowledge, endRegistration, register } from './hold-rules.ts'
 import { allocate, attachData, attachSpid, detachData, detachSpid, free, freeAll } from './ioasid-rules.ts'
 import { expireLease, grantLease, reviveLease, revokeLease } from './lease-rules.ts'
 import { acquire, acquireBySpid, release } from './reference-rules.ts'
@@ -10,10 +11,10 @@ import type { State } from './state.ts'
  * Answers a command with the events that carry it out, or with a failure. Reads the state and changes nothing: the same
  * state and command give the same decision on every machine.
  */
-export function decide(state: State, command: Command): Decision {
+export function decide(state: State, command: Command, caller: Caller = ANYONE): Decision {
   switch (command.kind) {
     case 'create_set':
-      return createSet(state, command)
+      return createSet(state, command, caller)
     case 'adjust_quota':
       return adjustQuota(state, command)
     case 'delete_set':
@@ -41,7 +42,7 @@ export function decide(state: State, command: Command): Decision {
     case 'release':
       return release(state, command)
     case 'grant_lease':
-      return grantLease(state, command)
+      return grantLease(state, command, caller)
     case 'revive_lease':
       return reviveLease(state, command)
     case 'revoke_lease':
@@ -51,6 +52,8 @@ export function decide(state: State, command: Command): Decision {
       return expireLease(state, command)
     case 'register':
       return register(state, command)
+    case 'end_registration':
+      return endRegistration(state, command)
     case 'acknowledge':
       return acknowledge(state, command)
   }

@@ -21,7 +21,8 @@ export type SetEvent =
   /** leaseId: the lease that the set ends with, or NO_LEASE. */
   | (OfSet & { readonly kind: 'SET_ALLOC'; readonly quota: number; readonly leaseId: LeaseId })
   | (OfSet & { readonly kind: 'SET_ADJUST'; readonly quota: number })
-  | (OfSet & { readonly kind: 'SET_FREE' })
+  /** owner: the identity that had created it; left out: not known. Who asks for its past later is told by it whether he may. */
+  | (OfSet & { readonly kind: 'SET_FREE'; readonly owner?: string })
 
 export type IdEvent =
   /** runs: [first, count]. The generation is the entry's revision. */
@@ -61,6 +62,8 @@ export type LeaseEvent =
   | { readonly kind: 'LEASE_END'; readonly leaseId: LeaseId }
   /** From here on it holds what its registration matches. */
   | { readonly kind: 'REGISTER'; readonly leaseId: LeaseId; readonly names: Names; readonly priority: Priority }
+  /** Its registration ends, since its holder may no longer see what it names; the references that it has stay. */
+  | { readonly kind: 'DEREGISTER'; readonly leaseId: LeaseId }
   /** Its holder's word that it has cleaned up after every teardown up to a revision. */
   | { readonly kind: 'ACKNOWLEDGE'; readonly leaseId: LeaseId; readonly acknowledged: Revision }
 
@@ -104,6 +107,8 @@ export interface Entry {
   readonly events: readonly Event[]
   /** Who freed what it frees; left out: its owner. */
   readonly by?: EndedBy
+  /** The identity whose request it was; left out: nobody's, or nobody knows whose. */
+  readonly actor?: string
   /** Beside each event where the past of its ids goes on (past.ts); left out where nothing has a past. */
   readonly past?: Past
 }
@@ -118,7 +123,7 @@ export type Past = readonly Runs[]
  * are counted with it, so that nobody has to encode an entry to know whether there is room for it.
  */
 export function weigh(entry: Entry): number {
-  let bytes = 128
+  let bytes = 128 + (entry.actor?.length ?? 0)
   for (const past of entry.past ?? []) bytes += past.length * 8
   for (const event of entry.events) {
     bytes += 96

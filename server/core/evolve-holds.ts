@@ -150,6 +150,11 @@ export function acknowledge(state: State, leaseId: LeaseId, acknowledged: Revisi
   countHolds(state, leaseId, -dropped)
 }
 
+export function deregister(state: State, leaseId: LeaseId): void {
+  if (mustBeAlive(state, leaseId).holding?.names == null) throw new Error(`lease ${leaseId} has no registration to end`)
+  keepHolds(state, leaseId)
+}
+
 /** The registration ends and its references stay: they are written down, since nothing implies them any longer. */
 export function keepHolds(state: State, leaseId: LeaseId): void {
   const { holding, ...lease } = mustHaveLease(state, leaseId)

@@ -4,13 +4,15 @@ import { mustBeAlive, mustHaveLease, pageOfSet, pageToChange } from './fit.ts'
 import { type IdPage, ownPageOf, type Reference } from './id-pages.ts'
 import type { LeaseId, Revision, SetId } from './ids.ts'
 import { addTo, removeFrom } from './multimap.ts'
+import { addOwned } from './owned.ts'
 import { referencesOf, type State } from './state.ts'
 
 /** What the events of leases and references change: a part of evolve.ts, and called from nowhere else. */
 
-export function addLease(state: State, leaseId: LeaseId, terms: LeaseTerms): void {
+export function addLease(state: State, leaseId: LeaseId, terms: LeaseTerms, owner: string): void {
   if (leaseId <= state.lastLeaseId) throw new Error(`lease ${leaseId} begins after lease ${state.lastLeaseId}`)
-  state.leases.set(leaseId, { ...terms, leaseId, isHeld: false, references: 0, holding: null })
+  state.leases.set(leaseId, { ...terms, leaseId, owner, isHeld: false, references: 0, holding: null })
+  addOwned(state.owned.leases, owner, 1)
   state.lastLeaseId = leaseId
 }
 
@@ -37,6 +39,7 @@ export function endLease(state: State, leaseId: LeaseId): void {
     setReferences(state, page, id, others)
   }
   state.heldIds.delete(leaseId)
+  addOwned(state.owned.leases, mustHaveLease(state, leaseId).owner, -1)
   state.leases.delete(leaseId)
 }
 

@@ -1,13 +1,14 @@
 import { addEndedSet } from './ended-sets.ts'
 import type { Entry, Event, SetName } from './event.ts'
 import { attachDevice, bind, detachDevice, forgetSpids, unbind } from './evolve-bindings.ts'
-import { acknowledge, awaitFreed, register } from './evolve-holds.ts'
+import { acknowledge, awaitFreed, deregister, register } from './evolve-holds.ts'
 import { addLease, addReference, dropReference, endLease, holdLease, reviveLease } from './evolve-leases.ts'
 import { mustBeAlive, mustHave, mustLive, mustServe, pageOfLife, pageOfSet } from './fit.ts'
 import { append, EMPTY_LIST, remove } from './id-list.ts'
 import { countAlike, type Freed, forEachPart, type IdPage, idsWith, ownPageOf, slotOf } from './id-pages.ts'
 import { NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo, removeFrom } from './multimap.ts'
+import { addOwned } from './owned.ts'
 import { startRest } from './rest.ts'
 import { AGED, countIds, forEachAged, forEachAgedRun, forEachId, forEachRun, PLAIN, type Runs } from './runs.ts'
 import { findId, isReserved, type SetRecord, type State } from './state.ts'
@@ -30,7 +31,7 @@ function apply(state: State, event: Event, entry: Entry): void {
   const { revision, servingMs, wallMs } = entry
   switch (event.kind) {
     case 'SET_ALLOC':
-      return addSet(state, event, revision)
+      return addSet(state, event, entry)
     case 'SET_ADJUST':
       return setQuota(state, event.set.setId, event.quota)
     case 'SET_FREE':
@@ -59,7 +60,7 @@ function apply(state: State, event: Event, entry: Entry): void {
     case 'RELEASE':
       return dropReference(state, event.set.setId, event.ioasid, event.leaseId)
     case 'LEASE_GRANT':
-      return addLease(state, event.leaseId, event.terms)
+      return addLease(state, event.leaseId, event.terms, entry.actor ?? '')
     case 'LEASE_HELD':
       return holdLease(state, event.leaseId)
     case 'LEASE_REVIVE':
@@ -68,6 +69,8 @@ function apply(state: State, event: Event, entry: Entry): void {
       return endLease(state, event.leaseId)
     case 'REGISTER':
       return register(state, event, revision, wallMs)
+    case 'DEREGISTER':
+      return deregister(state, event.leaseId)
     case 'ACKNOWLEDGE':
       return acknowledge(state, event.leaseId, event.acknowledged)
   }
@@ -75,12 +78,14 @@ function apply(state: State, event: Event, entry: Entry): void {
 
 type SetAlloc = Extract<Event, { kind: 'SET_ALLOC' }>
 
-function addSet(state: State, { set: { setId, token }, quota, leaseId }: SetAlloc, revision: Revision): void {
+function addSet(state: State, { set: { setId, token }, quota, leaseId }: SetAlloc, entry: Entry): void {
+  const { revision, actor = '' } = entry
   if (setId <= state.lastSetId) throw new Error(`set ${setId} begins after set ${state.lastSetId}`)
   if (state.setsByToken.has(token)) throw new Error(`set ${setId} begins with the token of a live set`)
   if (leaseId !== NO_LEASE) addTo(state.setsOfLease, mustBeAlive(state, leaseId).leaseId, setId)
   const ofIds = { ids: EMPTY_LIST, bound: 0, freePending: 0, isDraining: false }
-  state.sets.set(setId, { setId, token, quota, ...ofIds, leaseId, createRevision: revision })
+  state.sets.set(setId, { setId, token, quota, ...ofIds, leaseId, createRevision: revision, owner: actor })
+  addOwned(state.owned.sets, actor, 1)
   if (token !== '') state.setsByToken.set(token, setId)
   state.lastSetId = setId
   state.reservedByQuotas += quota
@@ -102,6 +107,7 @@ function endSet(state: State, { setId, token }: SetName, revision: Revision): vo
   if (token !== '') state.setsByToken.delete(token)
   state.reservedByQuotas -= set.quota
   removeFrom(state.setsOfLease, set.leaseId, setId)
+  addOwned(state.owned.sets, set.owner, -1)
   addEndedSet(state.endedSets, setId, revision)
 }
 

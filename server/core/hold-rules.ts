@@ -24,6 +24,12 @@ export function register(state: State, { leaseId, names, priority }: Of<'registe
   return refusal ?? { events: [{ kind: 'REGISTER', leaseId, names, priority }], answer: { kind: 'done' } }
 }
 
+/** What it took stays until it is acknowledged or the lease ends: somebody may still use it. */
+export function endRegistration(state: State, { leaseId }: Of<'end_registration'>): Decision {
+  const isRegistered = state.leases.get(leaseId)?.holding?.names != null
+  return { events: isRegistered ? [{ kind: 'DEREGISTER', leaseId }] : [], answer: { kind: 'done' } }
+}
+
 /** It may let a wave go even where it settles nothing: an id may have been torn down again since. */
 export function acknowledge(state: State, { leaseId, revision }: Of<'acknowledge'>): Decision {
   const lease = state.leases.get(leaseId)

@@ -1,8 +1,10 @@
+import type { Caller } from './caller.ts'
 import type { Command, Decision } from './command.ts'
 import type { Event } from './event.ts'
 import { fail, isFailure } from './failure.ts'
 import { asLeaseId, type LeaseId, type SetId } from './ids.ts'
 import { findAlive, leaseNotFound } from './lookup.ts'
+import { overOwn } from './owned.ts'
 import { findId, type LeaseRecord, referencesOf, type SetRecord, type State } from './state.ts'
 import { planTeardown } from './teardown.ts'
 import { viewLease } from './view.ts'
@@ -11,12 +13,14 @@ import { viewLease } from './view.ts'
 
 type Of<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
 
-export function grantLease(state: State, { terms }: Of<'grant_lease'>): Decision {
+export function grantLease(state: State, { terms }: Of<'grant_lease'>, caller: Caller): Decision {
   const limit = state.config.maxLeases
   if (state.leases.size >= limit)
     return fail('TOO_MANY', `There are ${limit} leases already.`, { what: 'leases', limit })
+  const tooMany = overOwn(caller, 'leases', caller.rights?.limits.maxLeases, state.owned.leases)
+  if (tooMany !== undefined) return tooMany
   const leaseId = asLeaseId(state.lastLeaseId + 1)
-  const lease: LeaseRecord = { ...terms, leaseId, isHeld: false, references: 0, holding: null }
+  const lease: LeaseRecord = { ...terms, leaseId, owner: caller.identity, isHeld: false, references: 0, holding: null }
   return {
     events: [{ kind: 'LEASE_GRANT', leaseId, terms }],
     answer: { kind: 'lease', lease: viewLease(state, lease) },

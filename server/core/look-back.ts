@@ -1,7 +1,7 @@
-import type { EndedBy, Entry, SetName } from './event.ts'
+import type { Entry, SetName } from './event.ts'
 import { pageOf, slotOf } from './id-pages.ts'
 import { nameOf } from './lookup.ts'
-import { ENDED_BY, lastUnbind } from './past.ts'
+import { lastUnbind, type PastFree, readFreed } from './past.ts'
 import { AGED, BOUND, PLAIN, type Runs, type Stride, UNBOUND } from './runs.ts'
 import { findId, type State } from './state.ts'
 
@@ -13,7 +13,7 @@ export interface PastLife {
   readonly generation: number
   readonly allocatedWallMs: number
   /** undefined: nobody has freed it. */
-  readonly endedBy: EndedBy | undefined
+  readonly freed: PastFree | undefined
   /** The UNBIND of its last binding; 0: there was none, or it goes on. */
   readonly lastUnbind: number
 }
@@ -46,7 +46,7 @@ export function presentOf(state: State, id: number): Present {
   const binding = ended === undefined ? { spid, bindRevision, boundWallMs } : undefined
   const allocatedWallMs = page.allocatedAt[slotOf(id)] ?? 0
   return {
-    life: { set: nameOf(set), generation, allocatedWallMs, endedBy: freed?.by, lastUnbind: ended ?? 0 },
+    life: { set: nameOf(set), generation, allocatedWallMs, freed, lastUnbind: ended ?? 0 },
     binding,
     lastReclaim: 0,
   }
@@ -57,12 +57,12 @@ export function endedLife(entry: Entry, id: number): PastLife | undefined {
   const found = find(entry, 'RECLAIM', AGED, 3, id)
   if (found === undefined) return undefined
   const { event, own, past } = found
-  const [unbind = 0, allocatedWallMs = 0, by = 0] = past
+  const [unbind = 0, allocatedWallMs = 0, freed = 0] = past
   return {
     set: event.set,
     generation: own[0] ?? 0,
     allocatedWallMs,
-    endedBy: ENDED_BY[by] ?? 'OWNER',
+    freed: readFreed(freed),
     lastUnbind: unbind,
   }
 }

@@ -13,11 +13,26 @@ import type { State } from './state.ts'
  *   ALLOC     [first, count, reclaim]             the RECLAIM of the life before; left out where there is none
  *   BIND      [first, count, unbind]              the UNBIND before it in the same life; left out where there is none
  *   UNBIND    [first, count, boundWallMs]         (the BIND is named by the event itself)
- *   RECLAIM   [first, count, unbind, allocatedWallMs, endedBy]   the last UNBIND of the life, 0: none
+ *   RECLAIM   [first, count, unbind, allocatedWallMs, freed]   the last UNBIND of the life, 0: none; who freed it, and when
  */
 
 /** How endedBy is written. */
-export const ENDED_BY: readonly EndedBy[] = ['OWNER', 'LEASE', 'OPERATOR']
+const ENDED_BY: readonly EndedBy[] = ['OWNER', 'LEASE', 'OPERATOR']
+const KINDS = 4
+
+/** Who freed an id, and the revision of its FREE where that is not the one of its RECLAIM (else 0), as one number. */
+function writeFreed({ by, revision }: PastFree): number {
+  return revision * KINDS + ENDED_BY.indexOf(by)
+}
+
+export function readFreed(freed: number): PastFree {
+  return { by: ENDED_BY[freed % KINDS] ?? 'OWNER', revision: Math.floor(freed / KINDS) }
+}
+
+export interface PastFree {
+  readonly by: EndedBy
+  readonly revision: number
+}
 
 /** Who frees what a command frees. */
 export function endedBy({ kind }: Command): EndedBy {
@@ -58,11 +73,11 @@ function pastOfEvent(state: State, event: Event, by: EndedBy): Runs {
       break
     case 'RECLAIM':
       forEachPast(state, event.runs, AGED, (page, first, count) => {
-        const freedBy = page.pending.get(first)?.by ?? by
+        const freed = writeFreed(page.pending.get(first) ?? { by, revision: 0 })
         const allocatedWallMs = page.allocatedAt[slotOf(first)] ?? 0
         // One that is bound until now is unbound by this very entry.
         const unbind = lastUnbind(state, first) ?? state.revision + 1
-        appendEnded(past, first, count, [unbind, allocatedWallMs, ENDED_BY.indexOf(freedBy)])
+        appendEnded(past, first, count, [unbind, allocatedWallMs, freed])
       })
       break
   }

@@ -4,7 +4,7 @@ import { nextOf } from './id-list.ts'
 import type { LeaseId, Revision, SetId, Spid } from './ids.ts'
 import { findOwnId, ioasidNotFound, leaseNotFound, resolveSet, setNotFound } from './lookup.ts'
 import { findSpid } from './reference-rules.ts'
-import { findId, type SetRecord, type State, unreserved } from './state.ts'
+import { findId, type LeaseRecord, type SetRecord, type State, unreserved } from './state.ts'
 import { type IoasidView, type LeaseView, type SetView, viewIoasid, viewLease, viewSet } from './view.ts'
 
 /** The reads: contract section 4. Each costs the same at any size, a page of ids as much as it holds; a page
@@ -21,12 +21,21 @@ export interface Page<Item> {
   readonly more: boolean
 }
 
-/** Live sets by number, those after `after` whose token begins with the prefix; anonymous ones only with an empty prefix. */
-export function listSets(state: State, prefix: string, after: SetId, limit: number): Page<SetView> {
+/**
+ * Live sets by number, those after `after` whose token begins with the prefix and that are seen; anonymous ones only with
+ * an empty prefix.
+ */
+export function listSets(
+  state: State,
+  prefix: string,
+  after: SetId,
+  limit: number,
+  isSeen: (set: SetRecord) => boolean = () => true,
+): Page<SetView> {
   const items: SetView[] = []
   // The map is in the order of creation, so of numbers: a deletion never reorders it.
   for (const set of state.sets.values()) {
-    if (set.setId <= after || !set.token.startsWith(prefix)) continue
+    if (set.setId <= after || !set.token.startsWith(prefix) || !isSeen(set)) continue
     if (items.length === limit) return { items, more: true }
     items.push(viewSet(set))
   }
@@ -55,11 +64,16 @@ export function getLease(state: State, leaseId: LeaseId): LeaseView | Failure {
   return lease === undefined ? leaseNotFound() : viewLease(state, lease)
 }
 
-/** By number, ascending; a page looks at every lease. */
-export function listLeases(state: State, after: LeaseId, limit: number): Page<LeaseView> {
+/** By number, ascending, those that are seen; a page looks at every lease. */
+export function listLeases(
+  state: State,
+  after: LeaseId,
+  limit: number,
+  isSeen: (lease: LeaseRecord) => boolean = () => true,
+): Page<LeaseView> {
   const items: LeaseView[] = []
   for (const lease of state.leases.values()) {
-    if (lease.leaseId <= after) continue
+    if (lease.leaseId <= after || !isSeen(lease)) continue
     if (items.length === limit) return { items, more: true }
     items.push(viewLease(state, lease))
   }

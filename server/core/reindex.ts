@@ -5,6 +5,7 @@ import { createIdTable, forEachTwins, type IdPage, type IdTable, ownPageOf, PAGE
 import { createIdSpace, type IdSpace } from './id-space.ts'
 import { asLeaseId, asRevision, asSetId, type LeaseId, NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo } from './multimap.ts'
+import { addOwned, createOwned } from './owned.ts'
 import { endOfRestMs } from './rest.ts'
 import { addSpid, createSpidIndex, makeRoom, type SpidIndex } from './spid-index.ts'
 import { isReserved, type LeaseRecord, type SetRecord, type SpaceConfig, type State } from './state.ts'
@@ -114,6 +115,7 @@ function index(base: Base, config: SpaceConfig): State | Contradiction {
     table,
     setsByToken: new Map(),
     spids: new Map(),
+    owned: createOwned(),
     setsOfLease: new Map(),
     heldIds: new Map(),
     holders: { ofAll: new Set(), byToken: new Map(), bySet: new Map() },
@@ -150,9 +152,11 @@ function indexSet(state: State, set: SetRecord): void {
   state.freePending += set.freePending
   state.bound += set.bound
   if (set.leaseId !== NO_LEASE) addTo(state.setsOfLease, set.leaseId, set.setId)
+  addOwned(state.owned.sets, set.owner, 1)
 }
 
-function indexLease(state: State, { leaseId, holding }: LeaseRecord): void {
+function indexLease(state: State, { leaseId, owner, holding }: LeaseRecord): void {
+  addOwned(state.owned.leases, owner, 1)
   if (holding === null) return
   state.references += holding.references
   if (holding.names !== null) indexHolder(state, leaseId, holding.names)

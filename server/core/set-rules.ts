@@ -1,9 +1,11 @@
+import type { Caller } from './caller.ts'
 import type { AnswerOf, Command, Decision } from './command.ts'
 import { type Failure, fail, isFailure } from './failure.ts'
 import { countReferences } from './holds.ts'
 import { EMPTY_LIST, idsOn } from './id-list.ts'
 import { asRevision, asSetId, NO_LEASE, type SetId } from './ids.ts'
 import { drains, findAlive, findSet, nameOf } from './lookup.ts'
+import { overOwn } from './owned.ts'
 import { findId, type SetRecord, type State, unreserved } from './state.ts'
 import { planTeardown } from './teardown.ts'
 import { type SetView, viewSet } from './view.ts'
@@ -12,7 +14,7 @@ import { type SetView, viewSet } from './view.ts'
 
 type Of<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
 
-export function createSet(state: State, { token, quota, leaseId }: Of<'create_set'>): Decision {
+export function createSet(state: State, { token, quota, leaseId }: Of<'create_set'>, caller: Caller): Decision {
   const lease = leaseId === null ? undefined : findAlive(state, leaseId)
   if (lease !== undefined && isFailure(lease)) return lease
   // No set is found by the empty token, however many are anonymous.
@@ -20,6 +22,8 @@ export function createSet(state: State, { token, quota, leaseId }: Of<'create_se
   if (owner !== undefined) return tokenInUse(state, token, owner)
   const limit = state.config.maxSets
   if (state.sets.size >= limit) return fail('TOO_MANY', `There are ${limit} sets already.`, { what: 'sets', limit })
+  const tooMany = overOwn(caller, 'sets', caller.rights?.limits.maxSets, state.owned.sets)
+  if (tooMany !== undefined) return tooMany
   if (quota > unreserved(state)) return capacityExceeded(unreserved(state), quota)
 
   const setId = asSetId(state.lastSetId + 1)
@@ -33,6 +37,7 @@ export function createSet(state: State, { token, quota, leaseId }: Of<'create_se
     isDraining: false,
     leaseId: lease?.leaseId ?? NO_LEASE,
     createRevision: asRevision(state.revision + 1),
+    owner: caller.identity,
   }
   return {
     events: [{ kind: 'SET_ALLOC', set: nameOf(set), quota, leaseId: set.leaseId }],

@@ -13,6 +13,7 @@ import {
 } from './id-pages.ts'
 import type { IdSpace, Policy } from './id-space.ts'
 import { asRevision, asSetId, type LeaseId, NO_SPID, type Revision, type SetId } from './ids.ts'
+import type { OwnedCounts } from './owned.ts'
 import { idOfSpid, type SpidIndex } from './spid-index.ts'
 
 /** What an operator chose of the space. Not part of the history: it may differ at every start (reindex.ts). */
@@ -49,11 +50,15 @@ export interface SetRecord {
   /** The lease that it ends with, or NO_LEASE. */
   readonly leaseId: LeaseId
   readonly createRevision: Revision
+  /** The identity that created it; empty: not known. */
+  readonly owner: string
 }
 
 /** A lease. Replaced, never changed. When it ends by time is not here: a renewal is no change of the space. */
 export interface LeaseRecord extends LeaseTerms {
   readonly leaseId: LeaseId
+  /** The identity that it was granted to; empty: not known. */
+  readonly owner: string
   /** Its time was over, and its references stay until they are released or acknowledged. */
   readonly isHeld: boolean
   /** The sum of its counts of acquired references. */
@@ -95,6 +100,8 @@ export interface State {
   readonly setsByToken: Map<string, SetId>
   /** By set: its SPIDs. A set without one has no index. */
   readonly spids: Map<SetId, SpidIndex>
+  /** By identity: how much it has. */
+  readonly owned: OwnedCounts
   /** By lease: the sets that end with it. A lease without one has no entry. */
   readonly setsOfLease: Map<LeaseId, Set<SetId>>
   /** By lease: the ids that it has acquired. A lease without one has no entry. */

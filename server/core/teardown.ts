@@ -133,7 +133,8 @@ function idEvents(plan: PerSet): readonly Event[] {
 
 function endEvents({ set, ends, reclaimedCount }: PerSet): readonly Event[] {
   if (!ends) return []
-  if (reclaimedCount === set.ids.count) return [{ kind: 'SET_FREE', set: nameOf(set) }]
+  if (reclaimedCount === set.ids.count)
+    return [{ kind: 'SET_FREE', set: nameOf(set), ...(set.owner === '' ? {} : { owner: set.owner }) }]
   return set.isDraining ? [] : [{ kind: 'SET_DRAIN', set: nameOf(set) }]
 }
 

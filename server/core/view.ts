@@ -25,13 +25,16 @@ export interface SetView {
   readonly state: 'ACTIVE' | 'DRAINING' | 'GONE'
   readonly leaseId: LeaseId | undefined
   readonly createRevision: Revision
+  /** The identity that created it; empty: not known. Answers that were kept by earlier releases have none. */
+  readonly owner: string
 }
 
 export function viewSet(set: SetRecord): SetView {
-  const { setId, token, quota, bound, freePending, isDraining, leaseId, createRevision } = set
+  const { setId, token, quota, ids, bound, freePending, isDraining, leaseId, createRevision, owner } = set
   const state = isDraining ? 'DRAINING' : 'ACTIVE'
   const ownLease = leaseId === NO_LEASE ? undefined : leaseId
-  return { setId, token, quota, allocated: set.ids.count, freePending, bound, state, leaseId: ownLease, createRevision }
+  const counts = { allocated: ids.count, freePending, bound }
+  return { setId, token, quota, ...counts, state, leaseId: ownLease, createRevision, owner }
 }
 
 /** What is shown of an allocated id: contract section 4, `IoasidInfo`. */
@@ -106,6 +109,8 @@ function nameOf(state: State, leaseId: LeaseId): string {
 /** What is shown of a lease: contract section 4, `Lease`, without the handle and what remains of its time. */
 export interface LeaseView extends LeaseTerms {
   readonly leaseId: LeaseId
+  /** The identity that it was granted to; empty: not known, as of a set. */
+  readonly owner: string
   readonly references: number
   readonly sets: number
   readonly state: 'ALIVE' | 'HELD'
@@ -121,10 +126,11 @@ export interface HoldView {
 }
 
 export function viewLease(state: State, lease: LeaseRecord): LeaseView {
-  const { leaseId, name, ttlMs, onExpiry, isHeld } = lease
+  const { leaseId, owner, name, ttlMs, onExpiry, isHeld } = lease
   const references = referencesOf(lease)
   const sets = state.setsOfLease.get(leaseId)?.size ?? 0
-  return { leaseId, name, ttlMs, onExpiry, references, sets, state: isHeld ? 'HELD' : 'ALIVE', hold: viewHold(lease) }
+  const hold = viewHold(lease)
+  return { leaseId, owner, name, ttlMs, onExpiry, references, sets, state: isHeld ? 'HELD' : 'ALIVE', hold }
 }
 
 function viewHold({ holding }: LeaseRecord): HoldView | undefined {

@@ -1,6 +1,8 @@
+import type { Owned } from '../core/access.ts'
+import { ANYONE, type Caller, type Rights } from '../core/caller.ts'
 import type { Command } from '../core/command.ts'
-import type { Failure } from '../core/failure.ts'
-import { asRevision, type LeaseId, type Revision } from '../core/ids.ts'
+import { type Failure, isFailure } from '../core/failure.ts'
+import { asRevision, type LeaseId, type Revision, type SetId } from '../core/ids.ts'
 import { type Status, status } from '../core/query.ts'
 import type { Contradiction } from '../core/reindex.ts'
 import type { SpaceConfig, State } from '../core/state.ts'
@@ -13,12 +15,14 @@ import { createHandles, type Handles } from './handles.ts'
 import { createHistory, type History } from './history.ts'
 import { createHoldStreams } from './hold-streams.ts'
 import { createLeaseTimes } from './lease-times.ts'
+import { createFindNamed } from './named-sets.ts'
 import { openSpace } from './open-space.ts'
 import { type Commit, createSequencer, type Outcome, type Request } from './sequencer.ts'
 import { compacted, futureRevision } from './start-rules.ts'
 import { createSubscribe, type Opened, type SubscribeLimits, type SubscribeRequest } from './subscribe.ts'
 import { createTeardowns } from './teardown.ts'
 import { startUpkeep } from './upkeep.ts'
+import { createWatchers, forbiddenHolds } from './watchers.ts'
 
 /** The space, served: what rpc/ calls. Everything that it answers is durable. */
 export interface Engine {
@@ -26,13 +30,18 @@ export interface Engine {
   readonly capacity: number
   readonly handles: Handles
   /** Carries out a change. With a request: exactly once. */
-  submit(command: Command, request: Request | undefined): Promise<Outcome>
+  submit(command: Command, request: Request | undefined, caller?: Caller): Promise<Outcome>
   /** Gives a lease its whole time again. */
-  renew(leaseId: LeaseId): Promise<Outcome>
+  renew(leaseId: LeaseId, caller?: Caller): Promise<Outcome>
   /** What is left of a lease's time; 0 of a HELD one. */
   remainingMs(leaseId: LeaseId): number
   read<Value>(query: (state: State) => Value): Promise<Value | Failure>
-  subscribe(request: SubscribeRequest): Promise<Opened | Failure>
+  subscribe(request: SubscribeRequest, caller?: Caller): Promise<Opened | Failure>
+  /**
+   * A new policy: subscriptions and hold registrations that it does not allow any longer end. Resolves when that is
+   * durable.
+   */
+  enforce(rightsOf: (identity: string) => Rights | undefined): Promise<void>
   status(): Promise<EngineStatus | Failure>
   /** Who had an id when, as far as it is on record. */
   readonly history: History
@@ -78,6 +87,8 @@ export interface EngineLimits {
   readonly ringBytes: number
   readonly maxQueuedBytes: number
 }
+
+const NOBODYS: ReadonlyMap<SetId, Owned> = new Map()
 
 /** The longest time between two beats: with a late timer it is still less than the second that counts, and is kept. */
 const MAX_BEAT_MS = 500
@@ -133,7 +144,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     beatMs: Math.min(limits.leaseGraceMs / 2, MAX_BEAT_MS),
     onFailure: sequencer.stop,
   })
-  const subscribe = createSubscribe({ feed, holdStreams, teardowns, limits })
+  const watchers = createWatchers()
+  const subscribe = createSubscribe({ feed, holdStreams, teardowns, watchers, limits })
+  const compactRevision = () => upkeep.compactRevision
+  const findNamed = createFindNamed({ store, read: sequencer.read, compactRevision, soon: clock.soon })
 
   return {
     spaceId,
@@ -143,17 +157,29 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     renew: sequencer.renew,
     remainingMs: (leaseId) => leaseTimes.remainingMs(leaseId, sequencer.servingMs),
     read: sequencer.read,
-    subscribe: (request) => {
+    subscribe: async (request, caller = ANYONE) => {
+      const isAsked = caller.rights !== undefined && request.sets !== 'all'
+      const named = isAsked ? await findNamed(request.sets.setIds) : NOBODYS
+      if (isFailure(named)) return named
+      const asked = { request, caller, named }
       const open = ({ revision }: State, commit: Commit) =>
-        subscribe(state, commit, { spaceId, revision, compactRevision: upkeep.compactRevision }, request)
+        subscribe(state, commit, { spaceId, revision, compactRevision: upkeep.compactRevision }, asked)
       // Who only watches changes nothing, and is not refused for what waits for the disk.
-      if (request.hold === undefined) return sequencer.read((current) => open(current, () => undefined))
-      return sequencer.alter(open)
+      if (request.hold === undefined) return await sequencer.read((current) => open(current, () => undefined))
+      return await sequencer.alter(open, caller)
+    },
+    enforce: async (rightsOf) => {
+      // First, so that nobody is told of what his reference does not protect any longer.
+      watchers.enforce(rightsOf)
+      const ended = forbiddenHolds(state, rightsOf).map(({ leaseId }) =>
+        sequencer.submit({ kind: 'end_registration', leaseId }, undefined),
+      )
+      await Promise.all(ended)
     },
     history: createHistory({
       store,
       read: sequencer.read,
-      compactRevision: () => upkeep.compactRevision,
+      compactRevision,
       soon: clock.soon,
     }),
     compact: async (revision) => {

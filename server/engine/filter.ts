@@ -48,6 +48,7 @@ export function isTellable(event: Event): event is TellableEvent {
     case 'LEASE_REVIVE':
     case 'LEASE_END':
     case 'REGISTER':
+    case 'DEREGISTER':
     case 'ACKNOWLEDGE':
       return false
     default:

@@ -40,6 +40,9 @@ export interface LifeView {
   readonly to: Moment | undefined
   /** undefined: nobody has freed it. */
   readonly endedBy: EndedBy | undefined
+  /** Identities; empty: not known, or not on record any more, or no caller's doing. */
+  readonly allocatedBy: string
+  readonly freedBy: string
   /** Newest first; the rest of them where `next` is in this life. */
   readonly bindings: readonly BindingView[]
   /** Where reading goes on; undefined: there is no more. */
@@ -51,6 +54,9 @@ export interface BindingView {
   readonly from: Moment
   /** undefined: it goes on. */
   readonly to: Moment | undefined
+  /** Identities, as of a life. */
+  readonly boundBy: string
+  readonly unboundBy: string
 }
 
 /** A place in an id's past. */
@@ -103,6 +109,7 @@ export function createHistory({ read, soon, ...options }: HistoryOptions): Histo
       const bindings = [...first, ...ended.bindings]
       bindingsLeft -= bindings.length
       unbind = undefined
+      const allocatedBy = await walk.actorAt(past.generation)
       const behind = ended.next > 0 ? undefined : await walk.behind(life)
       const next = behind === undefined ? undefined : { reclaim: behind.reclaim, unbind: 0, generation: 0 }
       const inside = ended.next > 0 ? { reclaim, unbind: ended.next, generation: past.generation } : undefined
@@ -111,7 +118,9 @@ export function createHistory({ read, soon, ...options }: HistoryOptions): Histo
         setId: past.set.setId,
         from: { revision: past.generation, wallMs: past.allocatedWallMs },
         to,
-        endedBy: past.endedBy,
+        endedBy: past.freed?.by,
+        allocatedBy,
+        freedBy: await walk.freedBy(life),
         bindings,
         next: inside ?? next,
       })
@@ -127,6 +136,8 @@ interface Life {
   readonly to: Moment | undefined
   /** Its RECLAIM; 0: it is not over. */
   readonly reclaim: number
+  /** Who made it RECLAIM. */
+  readonly reclaimedBy: string
   /** A binding that goes on. */
   readonly open: readonly BindingView[]
   /** The UNBIND of the newest one that has ended; 0: none is on record. */
@@ -139,13 +150,15 @@ function createWalk(ioasid: number, reader: HistoryReader) {
     const entry = await read(reclaim)
     const past = entry === undefined ? undefined : endedLife(entry, ioasid)
     if (entry === undefined || past === undefined) return undefined
-    return { past, to: momentOf(entry), reclaim, open: [], unbind: past.lastUnbind }
+    return { past, to: momentOf(entry), reclaim, reclaimedBy: actorOf(entry), open: [], unbind: past.lastUnbind }
   }
 
-  /** The UNBIND before a BIND, in the same life. */
-  const unbindBefore = async ({ bindRevision }: PastBinding): Promise<number> => {
+  const actorAt = async (revision: number): Promise<string> => actorOf(await read(revision))
+
+  /** Who bound it, and the UNBIND before its BIND, in the same life. */
+  const beginning = async ({ bindRevision }: PastBinding) => {
     const entry = await read(bindRevision)
-    return entry === undefined ? 0 : bindingBefore(entry, ioasid)
+    return { boundBy: actorOf(entry), before: entry === undefined ? 0 : bindingBefore(entry, ioasid) }
   }
 
   const behind = async ({ past }: Life): Promise<Life | undefined> => {
@@ -155,11 +168,19 @@ function createWalk(ioasid: number, reader: HistoryReader) {
 
   return {
     behind,
+    actorAt,
+    /** Where it was pending, its RECLAIM is the doing of who let go last. */
+    freedBy: async ({ past: { freed }, reclaimedBy }: Life): Promise<string> => {
+      return freed === undefined || freed.revision === 0 ? reclaimedBy : await actorAt(freed.revision)
+    },
+
     newest: async ({ life, binding, lastReclaim }: ReturnType<typeof presentOf>): Promise<Life | undefined> => {
       if (life === undefined) return await ended(lastReclaim)
-      if (binding === undefined) return { past: life, to: undefined, reclaim: 0, open: [], unbind: life.lastUnbind }
-      const open = [{ spid: binding.spid, from: beginOf(binding), to: undefined }]
-      return { past: life, to: undefined, reclaim: 0, open, unbind: await unbindBefore(binding) }
+      const present = { past: life, to: undefined, reclaim: 0, reclaimedBy: '' }
+      if (binding === undefined) return { ...present, open: [], unbind: life.lastUnbind }
+      const { boundBy, before } = await beginning(binding)
+      const open = [{ spid: binding.spid, from: beginOf(binding), to: undefined, boundBy, unboundBy: '' }]
+      return { ...present, open, unbind: before }
     },
 
     lifeAt: async (newest: Life | undefined, { reclaim, generation }: HistoryCursor): Promise<Life | undefined> => {
@@ -177,8 +198,10 @@ function createWalk(ioasid: number, reader: HistoryReader) {
         const entry = await read(unbind)
         const binding = entry === undefined ? undefined : endedBinding(entry, ioasid)
         if (entry === undefined || binding === undefined) return { bindings, next: 0 }
-        bindings.push({ spid: binding.spid, from: beginOf(binding), to: momentOf(entry) })
-        unbind = await unbindBefore(binding)
+        const { boundBy, before } = await beginning(binding)
+        const span = { from: beginOf(binding), to: momentOf(entry) }
+        bindings.push({ spid: binding.spid, ...span, boundBy, unboundBy: actorOf(entry) })
+        unbind = before
       }
       const isKept = (await read(unbind)) !== undefined
       return { bindings, next: isKept ? unbind : 0 }
@@ -188,6 +211,10 @@ function createWalk(ioasid: number, reader: HistoryReader) {
 
 function momentOf({ revision, wallMs }: Entry): Moment {
   return { revision, wallMs }
+}
+
+function actorOf(entry: Entry | undefined): string {
+  return entry?.actor ?? ''
 }
 
 function beginOf({ bindRevision, boundWallMs }: PastBinding): Moment {

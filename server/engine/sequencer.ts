@@ -1,3 +1,5 @@
+import { ownLease, permits } from '../core/access.ts'
+import { ANYONE, type Caller } from '../core/caller.ts'
 import type { Answer, Command } from '../core/command.ts'
 import { decide } from '../core/decide.ts'
 import type { EndedBy, Entry, Event } from '../core/event.ts'
@@ -21,20 +23,23 @@ import { meaningOf, type RequestKey } from './request-digest.ts'
  * no event (contract 2.3).
  */
 export interface Sequencer {
-  submit(command: Command, request: Request | undefined): Promise<Outcome>
+  submit(command: Command, request: Request | undefined, caller?: Caller): Promise<Outcome>
   /** The query sees the state at once and may take something of it along; its answer waits for the disk. */
   read<Value>(query: (state: State) => Value): Promise<Value | Failure>
   /**
    * Looks at the state and changes it in one step, so that nothing happens between; the value waits for the disk. A step
    * that refuses must have committed nothing.
    */
-  alter<Value extends object>(step: (state: State, commit: Commit) => Value | Failure): Promise<Value | Failure>
+  alter<Value extends object>(
+    step: (state: State, commit: Commit) => Value | Failure,
+    caller?: Caller,
+  ): Promise<Value | Failure>
   /** Resolves when everything that was decided is durable, to a failure when it will not be known to be. */
   durable(): Promise<Failure | undefined>
   /** Writes a mark with the next batch. */
   mark(change: MarkChange): void
   /** Gives a lease its whole time again; of a HELD one it is a change. */
-  renew(leaseId: LeaseId): Promise<Outcome>
+  renew(leaseId: LeaseId, caller?: Caller): Promise<Outcome>
   /** Ends the leases whose time is over. */
   expireLeases(): void
   /** Lets go of answers whose time is over, with the next batch. */
@@ -96,28 +101,31 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     return servingMs
   }
 
-  const commit = (events: readonly Event[], servingMs: number, by: EndedBy): Revision => {
+  const commit = (events: readonly Event[], servingMs: number, by: EndedBy, actor: string): Revision => {
     const revision = asRevision(state.revision + 1)
     const past = pastOf(state, events, by)
-    const entry: Entry = { revision, servingMs, wallMs: clock.wallMs(), events, ...past }
+    const known = actor === '' ? {} : { actor }
+    const entry: Entry = { revision, servingMs, wallMs: clock.wallMs(), events, ...known, ...past }
     orStop(() => evolve(state, entry))
     batches.add(entry)
     for (const change of leaseTimes.follow(entry)) keep(change)
     return entry.revision
   }
 
-  const submit = async (command: Command, request: Request | undefined): Promise<Outcome> => {
+  const submit: Sequencer['submit'] = async (command, request, caller = ANYONE) => {
     const refused = refusal()
     if (refused !== undefined) return refused
     if (isOverloaded()) return overloaded()
     const servingMs = tick()
+    const denied = permits(state, command, caller)
+    if (denied !== undefined) return (await settled()) ?? denied
     const place = request === undefined ? undefined : answers.find(request.key, servingMs)
-    if (request !== undefined && place !== undefined) return repeat(command, request, place)
+    if (request !== undefined && place !== undefined) return repeat(command, request, place, caller)
 
-    const decision = decide(state, command)
+    const decision = decide(state, command, caller)
     if (isFailure(decision)) return (await settled()) ?? decision
     const { events, answer } = decision
-    const revision = events.length > 0 ? commit(events, servingMs, endedBy(command)) : state.revision
+    const revision = events.length > 0 ? commit(events, servingMs, endedBy(command), caller.identity) : state.revision
     // Whether or not there was something to settle, its holder has shown that it lives.
     if (command.kind === 'acknowledge') keepAlive(command.leaseId)
     if (request !== undefined) {
@@ -141,12 +149,17 @@ export function createSequencer(options: SequencerOptions): Sequencer {
   }
 
   /** The same request_id again: the first one's answer, which may be on its way to the disk still. */
-  const repeat = async (command: Command, request: Request, { mark, index }: Place): Promise<Outcome> => {
+  const repeat = async (
+    command: Command,
+    request: Request,
+    { mark, index }: Place,
+    caller: Caller,
+  ): Promise<Outcome> => {
     const failure = await settled()
     if (failure !== undefined) return failure
     const kept = (await answersOf(mark))?.[index]
     // Let go of between the look and the read: then this is a new request, as it would have been a moment later.
-    if (kept === undefined) return submit(command, request)
+    if (kept === undefined) return submit(command, request, caller)
     const { meaning, revision, answer } = kept
     if (meaning === meaningOf(command, state.config.capacity)) {
       keepAlive(leaseKeptBy(command, answer))
@@ -164,11 +177,13 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     schedule()
   }
 
-  const renew = async (leaseId: LeaseId): Promise<Outcome> => {
+  const renew = async (leaseId: LeaseId, caller: Caller = ANYONE): Promise<Outcome> => {
     const lease = state.leases.get(leaseId)
     if (refusal() !== undefined || lease === undefined || lease.isHeld) {
-      return submit({ kind: 'revive_lease', leaseId }, undefined)
+      return submit({ kind: 'revive_lease', leaseId }, undefined, caller)
     }
+    const denied = ownLease(state, leaseId, caller)
+    if (denied !== undefined) return (await settled()) ?? denied
     if (isOverloaded()) return overloaded()
     keep(leaseTimes.renew(leaseId, tick()))
     const outcome: Outcome = { answer: { kind: 'lease', lease: viewLease(state, lease) }, revision: state.revision }
@@ -194,13 +209,13 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       const value = query(state)
       return (await settled()) ?? value
     },
-    alter: async (step) => {
+    alter: async (step, caller = ANYONE) => {
       const refused = refusal()
       if (refused !== undefined) return refused
       if (isOverloaded()) return overloaded()
       const servingMs = tick()
       const value = step(state, (events) => {
-        if (events.length > 0) commit(events, servingMs, 'OWNER')
+        if (events.length > 0) commit(events, servingMs, 'OWNER', caller.identity)
       })
       schedule()
       return (await settled()) ?? value

@@ -1,3 +1,5 @@
+import { mayWatch, type Owned, ownLease } from '../core/access.ts'
+import type { Caller } from '../core/caller.ts'
 import type { Decision } from '../core/command.ts'
 import { decide } from '../core/decide.ts'
 import type { NotificationType, Priority } from '../core/event.ts'
@@ -16,6 +18,7 @@ import type { Commit } from './sequencer.ts'
 import { checkCursor, checkSpaceId, type History } from './start-rules.ts'
 import type { Subscription } from './subscription.ts'
 import type { Teardowns } from './teardown.ts'
+import type { Watchers } from './watchers.ts'
 
 /** What a subscriber asks for; the form is checked, handles are numbers of sets (NO_SET where they name none). */
 export interface SubscribeRequest {
@@ -57,18 +60,27 @@ export interface SubscribeLimits {
 /** A snapshot of no more sets and ids is copied out at once and pins nothing. */
 const SMALL_SNAPSHOT_ITEMS = 4096
 
-export type Subscribe = (state: State, commit: Commit, history: History, request: SubscribeRequest) => Opened | Failure
+export type Subscribe = (state: State, commit: Commit, history: History, asked: Asked) => Opened | Failure
+
+/** Who asks for what. */
+export interface Asked {
+  readonly request: SubscribeRequest
+  readonly caller: Caller
+  /** Whose the sets are that are named by handle; looked for only where there is a policy. */
+  readonly named: ReadonlyMap<SetId, Owned>
+}
 
 /** Where subscriptions are opened. */
 export interface SubscribeOptions {
   readonly feed: Feed
   readonly holdStreams: HoldStreams
   readonly teardowns: Teardowns
+  readonly watchers: Watchers
   readonly limits: SubscribeLimits
 }
 
 /** Opens subscriptions: everything is checked and fixed in one step, so that no change falls between snapshot and feed. */
-export function createSubscribe({ feed, holdStreams, teardowns, limits }: SubscribeOptions): Subscribe {
+export function createSubscribe({ feed, holdStreams, teardowns, watchers, limits }: SubscribeOptions): Subscribe {
   let openSnapshots = 0
 
   const takeSnapshot = (state: State, sets: readonly SetRecord[]): OpenSnapshot | Failure => {
@@ -85,9 +97,14 @@ export function createSubscribe({ feed, holdStreams, teardowns, limits }: Subscr
     })
   }
 
-  return (state, commit, history, request) => {
+  return (state, commit, history, { request, caller, named }) => {
     const { hold, start, heartbeatMs } = request
     const names = toNames(request.sets)
+    // An administrator may look at everything; what he holds he needs a right to, like everybody.
+    const watcher = hold === undefined ? caller : { ...caller, isAdmin: false }
+    const denied =
+      mayWatch(names, (setId) => named.get(setId), watcher) ?? ownLease(state, hold?.leaseId ?? null, caller)
+    if (denied !== undefined) return denied
     const registration = hold === undefined ? NO_REGISTRATION : decide(state, { kind: 'register', ...hold, names })
     if (isFailure(registration)) return checkSets(state, request) ?? registration
     // A holder that comes back must name what it named, though some of its sets may have ended meanwhile.
@@ -95,7 +112,7 @@ export function createSubscribe({ feed, holdStreams, teardowns, limits }: Subscr
     const replaces = hold !== undefined && holdStreams.has(hold.leaseId)
     const refusal =
       (resumes ? undefined : checkSets(state, request)) ??
-      (replaces ? undefined : checkRoom(feed, limits)) ??
+      (replaces ? undefined : (checkRoom(feed, limits) ?? checkOwnRoom(watchers, caller))) ??
       checkSpaceId(history, request.spaceId) ??
       (start.kind === 'after' ? checkCursor(history, start.revision) : undefined)
     if (refusal !== undefined) return refusal
@@ -107,6 +124,7 @@ export function createSubscribe({ feed, holdStreams, teardowns, limits }: Subscr
     const revision = start.kind === 'after' ? asRevision(start.revision) : state.revision
     const turn = hold === undefined ? undefined : teardowns.turnOf(hold.priority)
     const subscription = feed.subscribe(request, revision, heartbeatMs, turn)
+    watchers.add(subscription, { caller: watcher, names, sets: named })
     if (hold !== undefined) holdStreams.open(hold.leaseId, subscription, state.revision)
     const close = () => {
       snapshot?.release()
@@ -140,4 +158,10 @@ function checkSets(state: State, { sets, start }: SubscribeRequest): Failure | u
 function checkRoom(feed: Feed, { maxSubscriptions: limit }: SubscribeLimits): Failure | undefined {
   if (feed.subscriptions < limit) return undefined
   return fail('TOO_MANY', `There are ${limit} subscriptions already.`, { what: 'subscriptions', limit })
+}
+
+function checkOwnRoom(watchers: Watchers, { identity, rights }: Caller): Failure | undefined {
+  const limit = rights?.limits.maxSubscriptions
+  if (limit === undefined || watchers.count(identity) < limit) return undefined
+  return fail('TOO_MANY', `The caller has ${limit} subscriptions already.`, { what: 'own_subscriptions', limit })
 }

@@ -1,5 +1,7 @@
 import type { handleUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { AdminServiceHandlers } from '../../proto/gen/ioasid/v1/AdminService.ts'
+import { notPermitted } from '../core/access.ts'
+import type { Caller } from '../core/caller.ts'
 import { fail, isFailure } from '../core/failure.ts'
 import { asLeaseId, asSetId } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -7,27 +9,17 @@ import { change } from './change.ts'
 import { encodeSet } from './encode.ts'
 import { encodeLife, weighLife } from './encode-history.ts'
 import { uint64 } from './fields.ts'
-import type { Log } from './log.ts'
 import { decodePage, encodePage } from './paging.ts'
-import { type Method, unary } from './unary.ts'
-
-export interface AdminOptions {
-  readonly engine: Engine
-  readonly log: Log
-  readonly version: string
-  /** Whether the listener serves administrators at all. */
-  readonly isAdmin: boolean
-}
+import { type Calls, type Method, unary } from './unary.ts'
 
 /** AdminService: contract section 4. */
-export function createAdminService({ engine, log, version, isAdmin }: AdminOptions): UntypedServiceImplementation {
+export function createAdminService(engine: Engine, calls: Calls, version: string): UntypedServiceImplementation {
+  const { log } = calls
   const admin = <Request, Response extends object>(
     name: string,
     method: Method<Request, Response>,
   ): handleUnaryCall<Request, Response> =>
-    unary(log, name, async (request) => {
-      return isAdmin ? method(request) : fail('NOT_PERMITTED', 'This listener is not for administrators.')
-    })
+    unary(calls, name, async (request, caller) => (caller.isAdmin ? method(request, caller) : notForAdmins(caller)))
 
   const handlers: Omit<AdminServiceHandlers, 'Backup'> = {
     GetStatus: admin('GetStatus', async () => {
@@ -69,31 +61,39 @@ export function createAdminService({ engine, log, version, isAdmin }: AdminOptio
       return { lives: items.map(encodeLife), next_page_token: nextPageToken }
     }),
 
-    Compact: admin('Compact', async (request) => {
+    Compact: admin('Compact', async (request, caller) => {
       const compacted = await engine.compact(uint64(request.revision))
       if (isFailure(compacted)) return compacted
       const { revision, compactRevision } = compacted
-      log.info({ method: 'Compact', revision, compactRevision }, 'an operator compacted the history')
+      log.info(
+        { method: 'Compact', caller: caller.identity, revision, compactRevision },
+        'an operator compacted the history',
+      )
       return { revision: String(revision), compact_revision: String(compactRevision) }
     }),
 
-    ForceDeleteSet: admin('ForceDeleteSet', async (request) => {
+    ForceDeleteSet: admin('ForceDeleteSet', async (request, caller) => {
       const setId = asSetId(uint64(request.set_id))
-      const changed = await change(engine, { kind: 'force_delete_set', setId }, request, 'set')
+      const changed = await change(engine, { kind: 'force_delete_set', setId }, request, 'set', caller)
       if (isFailure(changed)) return changed
       const { answer, revision } = changed
-      log.warn({ method: 'ForceDeleteSet', setId, revision }, 'an operator deleted a set')
-      return { set: encodeSet(answer.set), revision }
+      log.warn({ method: 'ForceDeleteSet', caller: caller.identity, setId, revision }, 'an operator deleted a set')
+      return { set: encodeSet(answer.set, '', true), revision }
     }),
 
-    ForceRevokeLease: admin('ForceRevokeLease', async (request) => {
+    ForceRevokeLease: admin('ForceRevokeLease', async (request, caller) => {
       const leaseId = asLeaseId(uint64(request.lease_id))
-      const changed = await change(engine, { kind: 'force_revoke_lease', leaseId }, request, 'done')
+      const changed = await change(engine, { kind: 'force_revoke_lease', leaseId }, request, 'done', caller)
       if (isFailure(changed)) return changed
       const { revision } = changed
-      log.warn({ method: 'ForceRevokeLease', leaseId, revision }, 'an operator revoked a lease')
+      log.warn({ method: 'ForceRevokeLease', caller: caller.identity, revision }, 'an operator revoked a lease')
       return { revision }
     }),
   }
   return { ...handlers }
+}
+
+function notForAdmins(caller: Caller) {
+  if (caller.rights !== undefined) return notPermitted(caller)
+  return fail('NOT_PERMITTED', 'This listener is not for administrators.')
 }

@@ -3,10 +3,12 @@ import { Duplex } from 'node:stream'
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js'
 import { type Failure, fail } from '../core/failure.ts'
 import { createTurnstile } from '../engine/turnstile.ts'
+import type { PeerContext } from './caller.ts'
 import { addressOf, type Connections, GIVEN_UP_WITHIN_MS } from './connections.ts'
 import { type Account, createInFlight } from './in-flight.ts'
 import type { Log } from './log.ts'
 import { createPageTurns, type PageTurns } from './page-turns.ts'
+import { type Peer, peerOf } from './peer.ts'
 import { createRequestFrame, type RequestFrame } from './request-frame.ts'
 import { toStatus } from './status.ts'
 import type { After } from './stream.ts'
@@ -38,6 +40,7 @@ const MAX_GIVEN_UP = 500
 export const PAGED = /^\/ioasid\.v1\.\w+\/(List\w+|GetHistory)$/
 
 interface Connection {
+  readonly peer: Peer
   readonly account: Account
   readonly pages: PageTurns
   /** A call of it ended before it was answered, and not by us. */
@@ -60,6 +63,7 @@ export function createAdmission(options: AdmissionOptions): ServerInterceptor {
     const address = addressOf(session.socket)
     let givenUp = 0
     return {
+      peer: peerOf(session.socket),
       account: inFlight.open((bytes) => cutOff({ bytes }, 'of all that peers do not finish or read it had the most')),
       pages: createPageTurns(nextPage),
       gaveUp: () => {
@@ -106,7 +110,7 @@ interface Admitted {
 
 function admit(admitted: Admitted): ServerInterceptingCall {
   const { call, stream, connection, frame, isPage, responseStream, tooMany } = admitted
-  const { account, pages, gaveUp } = connection
+  const { account, pages, peer, gaveUp } = connection
   let counted = 0
   let isRefused = false
   let leavePages: () => void = () => undefined
@@ -136,22 +140,32 @@ function admit(admitted: Admitted): ServerInterceptingCall {
     if (!isRefused) take(frame.take(chunk))
   })
   // What is not read of a stream has a bound of its own, in stream.ts.
-  if (responseStream) return new ServerInterceptingCall(call)
-  return new ServerInterceptingCall(call, {
-    start: (next) => {
-      if (!isPage) return next()
-      next({
-        onReceiveHalfClose: (begin) => {
-          leavePages = pages.enter(begin).leave
-        },
-      })
-    },
-    sendMessage: (message, next) => {
-      next(message)
-      account.add(stream.writableLength)
-      counted += stream.writableLength
-    },
-  })
+  if (responseStream) return from(peer, new ServerInterceptingCall(call))
+  return from(
+    peer,
+    new ServerInterceptingCall(call, {
+      start: (next) => {
+        if (!isPage) return next()
+        next({
+          onReceiveHalfClose: (begin) => {
+            leavePages = pages.enter(begin).leave
+          },
+        })
+      },
+      sendMessage: (message, next) => {
+        next(message)
+        account.add(stream.writableLength)
+        counted += stream.writableLength
+      },
+    }),
+  )
+}
+
+/** gRPC keeps who calls in the context of the call; grpc-js would say there only what it knows of TLS itself. */
+function from(peer: Peer, call: ServerInterceptingCall): ServerInterceptingCall {
+  const context: PeerContext = { peer }
+  call.getAuthContext = () => context
+  return call
 }
 
 const MORE_THAN_ONE = fail('INVALID_FIELD', 'request: more than one message.', { field: 'request' })

@@ -3,6 +3,7 @@ import type { BatchItem__Output } from '../../proto/gen/ioasid/v1/BatchItem.ts'
 import type { BatchRequest__Output } from '../../proto/gen/ioasid/v1/BatchRequest.ts'
 import type { BatchResponse } from '../../proto/gen/ioasid/v1/BatchResponse.ts'
 import type { BatchResult } from '../../proto/gen/ioasid/v1/BatchResult.ts'
+import type { Caller } from '../core/caller.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import { allocateCount } from './decode.ts'
 import { MAX_IDS } from './fields.ts'
@@ -27,6 +28,7 @@ export async function runBatch(
   changes: IoasidChanges,
   log: Log,
   { request, bytes }: SizedBatch,
+  caller: Caller,
 ): Promise<BatchResponse> {
   const { items } = request
   if (items.length < 1 || items.length > MAX_ITEMS) {
@@ -41,7 +43,7 @@ export async function runBatch(
   if (ids > MAX_IDS) refuseField('items', `${ids} ids in all; at most ${MAX_IDS} are allowed.`)
 
   // Each is decided before the next one begins (Sequencer.submit decides at once); only their answers wait together.
-  return { results: await Promise.all(items.map((item) => runItem(changes, log, item))) }
+  return { results: await Promise.all(items.map((item) => runItem(changes, log, item, caller))) }
 }
 
 /** A oneof holds one; but bytes may hold more, and the decoder keeps them. */
@@ -54,10 +56,15 @@ function countIds({ allocate, free }: BatchItem__Output): number {
   return free ? free.ioasids.length : 1
 }
 
-async function runItem(changes: IoasidChanges, log: Log, item: BatchItem__Output): Promise<BatchResult> {
+async function runItem(
+  changes: IoasidChanges,
+  log: Log,
+  item: BatchItem__Output,
+  caller: Caller,
+): Promise<BatchResult> {
   const { allocate, free, attach_spid, detach_spid, attach_data, detach_data, acquire, release } = item
   const run = <Request, Response extends object>(request: Request, change: Method<Request, Response>) =>
-    attempt(log, 'Batch', request, change)
+    attempt(log, 'Batch', request, caller, change)
   if (allocate) return resultOf(await run(allocate, changes.allocate), (done) => ({ allocate: done }))
   if (free) return resultOf(await run(free, changes.free), (done) => ({ free: done }))
   if (attach_spid) return resultOf(await run(attach_spid, changes.attach_spid), (done) => ({ attach_spid: done }))

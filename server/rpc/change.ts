@@ -1,3 +1,4 @@
+import type { Caller } from '../core/caller.ts'
 import type { Answer, AnswerOf, Command } from '../core/command.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import type { Revision } from '../core/ids.ts'
@@ -11,8 +12,9 @@ export async function change<Kind extends Answer['kind']>(
   command: Command,
   request: { readonly request_id: string },
   kind: Kind,
+  caller: Caller,
 ): Promise<{ readonly answer: AnswerOf<Kind>; readonly revision: Revision } | Failure> {
-  return answered(await engine.submit(command, decodeRequestId(request)), kind)
+  return answered(await engine.submit(command, decodeRequestId(request, caller), caller), kind)
 }
 
 /** An outcome whose answer is of the kind that was to be expected. */

@@ -12,6 +12,7 @@ import type { FreeAllRequest__Output } from '../../proto/gen/ioasid/v1/FreeAllRe
 import type { FreeRequest__Output } from '../../proto/gen/ioasid/v1/FreeRequest.ts'
 import type { GrantLeaseRequest__Output } from '../../proto/gen/ioasid/v1/GrantLeaseRequest.ts'
 import type { ReleaseRequest__Output } from '../../proto/gen/ioasid/v1/ReleaseRequest.ts'
+import type { Caller } from '../core/caller.ts'
 import type { Command, SetRef } from '../core/command.ts'
 import { fail } from '../core/failure.ts'
 import { asIoasid, type Ioasid, type LeaseId, type SetId } from '../core/ids.ts'
@@ -32,13 +33,16 @@ export interface DecodeContext {
   readonly capacity: number
 }
 
-/** Callers have no identity yet, and share one space of request_ids. */
-const ANONYMOUS = ''
+/** Without a policy identities decide nothing: all callers share one space of request_ids, whichever way they come. */
+const EVERYBODY = ''
 
-export function decodeRequestId({ request_id }: { readonly request_id: string }): Request | undefined {
+export function decodeRequestId(
+  { request_id }: { readonly request_id: string },
+  { identity, rights }: Caller,
+): Request | undefined {
   if (request_id === '') return undefined
   const requestId = text('request_id', request_id, MAX_REQUEST_ID_BYTES)
-  return { key: requestKey(ANONYMOUS, requestId), requestId }
+  return { key: requestKey(rights === undefined ? EVERYBODY : identity, requestId), requestId }
 }
 
 export function decodeCreateSet(context: DecodeContext, request: CreateSetRequest__Output): Command {

@@ -8,6 +8,7 @@ import type {
 } from '@grpc/grpc-js'
 import { serviceDefinition } from '../../proto/load.ts'
 import type { ServiceName } from '../../proto/names.ts'
+import type { Call } from './caller.ts'
 import type { Log } from './log.ts'
 import { refuseField } from './refused.ts'
 import { internalStatus } from './status.ts'
@@ -61,9 +62,9 @@ function inBytes(
   method: AnyMethod,
 ): handleUnaryCall<Buffer, Buffer> {
   const read = reader(key, method)
-  const answer = handler as (call: { readonly request: unknown }, callback: sendUnaryData<unknown>) => void
-  return ({ request }, callback) =>
-    answer({ request: read(request) }, (error, response) => {
+  const answer = handler as (call: Call & { readonly request: unknown }, callback: sendUnaryData<unknown>) => void
+  return (call, callback) =>
+    answer({ request: read(call.request), getAuthContext: () => call.getAuthContext() }, (error, response) => {
       if (error !== null) return callback(error)
       let bytes: Buffer
       try {

@@ -5,19 +5,21 @@ import { encodeTime } from './encode.ts'
 
 /** Lives of an id to messages. */
 
-export function encodeLife({ token, setId, from, to, endedBy, bindings }: LifeView): Life {
+export function encodeLife({ token, setId, from, to, endedBy, allocatedBy, freedBy, bindings }: LifeView): Life {
   return {
     token,
     set_id: String(setId),
     generation: String(from.revision),
     ...encodeSpan(from, to),
     ...(endedBy === undefined ? {} : { ended_by: endedBy }),
+    allocated_by: allocatedBy,
+    freed_by: freedBy,
     bindings: bindings.map(encodeBinding),
   }
 }
 
-function encodeBinding({ spid, from, to }: BindingView): Binding {
-  return { spid, ...encodeSpan(from, to) }
+function encodeBinding({ spid, from, to, boundBy, unboundBy }: BindingView): Binding {
+  return { spid, ...encodeSpan(from, to), bound_by: boundBy, unbound_by: unboundBy }
 }
 
 function encodeSpan(from: Moment, to: Moment | undefined) {
@@ -26,6 +28,7 @@ function encodeSpan(from: Moment, to: Moment | undefined) {
 }
 
 /** About how many bytes the message will take; never fewer than it does. */
-export function weighLife({ token, bindings }: LifeView): number {
-  return 100 + Buffer.byteLength(token) + 70 * bindings.length
+export function weighLife({ token, allocatedBy, freedBy, bindings }: LifeView): number {
+  const texts = [token, allocatedBy, freedBy, ...bindings.flatMap(({ boundBy, unboundBy }) => [boundBy, unboundBy])]
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 110 + 80 * bindings.length)
 }

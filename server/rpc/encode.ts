@@ -9,8 +9,8 @@ import type { HolderView, HoldView, IoasidView, LeaseView, SetView } from '../co
 
 /** Views and answers to messages. 64-bit numbers travel as decimal strings. */
 
-/** The handle goes only to who showed it, or to the creator: nobody else passes one. */
-export function encodeSet(set: SetView, setHandle = ''): SetMessage {
+/** The handle goes only to who showed it, or to the creator: nobody else passes one. Whose it is only those are told who may know. */
+export function encodeSet(set: SetView, setHandle: string, showsOwner: boolean): SetMessage {
   return {
     set_handle: setHandle,
     set_id: String(set.setId),
@@ -21,6 +21,7 @@ export function encodeSet(set: SetView, setHandle = ''): SetMessage {
     bound: set.bound,
     state: set.state,
     create_revision: String(set.createRevision),
+    ...(showsOwner ? { owner: set.owner } : {}),
     ...(set.leaseId === undefined ? {} : { lease_id: String(set.leaseId) }),
   }
 }
@@ -49,8 +50,8 @@ export function weighIoasid({ token, devices, privateData, holders }: IoasidView
   return 80 + Buffer.byteLength(token) + names + (privateData?.length ?? 0)
 }
 
-export function weighSet({ token }: SetView): number {
-  return 120 + Buffer.byteLength(token)
+export function weighSet({ token, owner }: SetView): number {
+  return 180 + Buffer.byteLength(token) + Buffer.byteLength(owner)
 }
 
 function encodeHolder({ leaseId, name, count, sinceRevision, sinceWallMs, awaiting }: HolderView): Holder {
@@ -65,7 +66,12 @@ export function encodeTime(wallMs: number) {
 }
 
 /** The handle goes only to who showed it, or to whom the lease is granted. */
-export function encodeLease(lease: LeaseView, remainingMs: number, leaseHandle = ''): LeaseMessage {
+export function encodeLease(
+  lease: LeaseView,
+  remainingMs: number,
+  leaseHandle: string,
+  showsOwner: boolean,
+): LeaseMessage {
   return {
     lease_handle: leaseHandle,
     lease_id: String(lease.leaseId),
@@ -76,6 +82,7 @@ export function encodeLease(lease: LeaseView, remainingMs: number, leaseHandle =
     references: String(lease.references),
     sets: lease.sets,
     state: lease.state,
+    ...(showsOwner ? { owner: lease.owner } : {}),
     ...(lease.hold === undefined ? {} : { hold: encodeHold(lease.hold) }),
   }
 }
@@ -86,11 +93,12 @@ function encodeHold({ names, priority, registerRevision, acknowledged }: HoldVie
   return { priority, ...named, ...revisions }
 }
 
-export function weighLease({ name, hold }: LeaseView): number {
+export function weighLease({ name, owner, hold }: LeaseView): number {
   const names = hold?.names ?? 'all'
-  if (names === 'all') return 150 + Buffer.byteLength(name)
+  const own = 160 + Buffer.byteLength(name) + Buffer.byteLength(owner)
+  if (names === 'all') return own
   const tokens = names.tokens.reduce((sum, token) => sum + 3 + Buffer.byteLength(token), 0)
-  return 150 + Buffer.byteLength(name) + tokens + 10 * names.setIds.length
+  return own + tokens + 10 * names.setIds.length
 }
 
 export function encodeFreed(ioasids: readonly number[], { references }: AnswerOf<'freed'>): FreeResult[] {

@@ -10,6 +10,8 @@ import type { FreeRequest__Output } from '../../proto/gen/ioasid/v1/FreeRequest.
 import type { FreeResponse } from '../../proto/gen/ioasid/v1/FreeResponse.ts'
 import type { ReleaseRequest__Output } from '../../proto/gen/ioasid/v1/ReleaseRequest.ts'
 import type { ReleaseResponse } from '../../proto/gen/ioasid/v1/ReleaseResponse.ts'
+import type { Caller } from '../core/caller.ts'
+import type { Command } from '../core/command.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import type { Revision } from '../core/ids.ts'
 import { idsOf } from '../core/runs.ts'
@@ -29,14 +31,14 @@ import { encodeFreed } from './encode.ts'
 
 /** The changes that are RPCs of their own and items of a Batch: the same request means the same in both. */
 export interface IoasidChanges {
-  allocate(request: AllocateRequest__Output): Promise<AllocateResponse | Failure>
-  free(request: FreeRequest__Output): Promise<FreeResponse | Failure>
-  attach_spid(request: AttachSpidRequest__Output): Promise<Done | Failure>
-  detach_spid(request: DetachSpidRequest__Output): Promise<Done | Failure>
-  attach_data(request: AttachDataRequest__Output): Promise<Done | Failure>
-  detach_data(request: DetachDataRequest__Output): Promise<Done | Failure>
-  acquire(request: AcquireRequest__Output): Promise<AcquireResponse | Failure>
-  release(request: ReleaseRequest__Output): Promise<ReleaseResponse | Failure>
+  allocate(request: AllocateRequest__Output, caller: Caller): Promise<AllocateResponse | Failure>
+  free(request: FreeRequest__Output, caller: Caller): Promise<FreeResponse | Failure>
+  attach_spid(request: AttachSpidRequest__Output, caller: Caller): Promise<Done | Failure>
+  detach_spid(request: DetachSpidRequest__Output, caller: Caller): Promise<Done | Failure>
+  attach_data(request: AttachDataRequest__Output, caller: Caller): Promise<Done | Failure>
+  detach_data(request: DetachDataRequest__Output, caller: Caller): Promise<Done | Failure>
+  acquire(request: AcquireRequest__Output, caller: Caller): Promise<AcquireResponse | Failure>
+  release(request: ReleaseRequest__Output, caller: Caller): Promise<ReleaseResponse | Failure>
 }
 
 interface Done {
@@ -44,32 +46,32 @@ interface Done {
 }
 
 export function createIoasidChanges(engine: Engine): IoasidChanges {
-  const done = async (command: ReturnType<typeof decodeAttachSpid>, request: { readonly request_id: string }) => {
-    const changed = await change(engine, command, request, 'done')
+  const done = async (command: Command, request: { readonly request_id: string }, caller: Caller) => {
+    const changed = await change(engine, command, request, 'done', caller)
     return isFailure(changed) ? changed : { revision: changed.revision }
   }
   return {
-    allocate: async (request) => {
-      const changed = await change(engine, decodeAllocate(engine, request), request, 'allocated')
+    allocate: async (request, caller) => {
+      const changed = await change(engine, decodeAllocate(engine, request), request, 'allocated', caller)
       return isFailure(changed) ? changed : { ioasids: idsOf(changed.answer.runs), revision: changed.revision }
     },
-    free: async (request) => {
-      const changed = await change(engine, decodeFree(engine, request), request, 'freed')
+    free: async (request, caller) => {
+      const changed = await change(engine, decodeFree(engine, request), request, 'freed', caller)
       if (isFailure(changed)) return changed
       // The same ids as the first time, in the same order: a repeat means what the first request meant.
       return { results: encodeFreed(request.ioasids, changed.answer), revision: changed.revision }
     },
-    attach_spid: async (request) => done(decodeAttachSpid(engine, request), request),
-    detach_spid: async (request) => done(decodeDetachSpid(engine, request), request),
-    attach_data: async (request) => done(decodeAttachData(engine, request), request),
-    detach_data: async (request) => done(decodeDetachData(engine, request), request),
-    acquire: async (request) => {
-      const changed = await change(engine, decodeAcquire(engine, request), request, 'acquired')
+    attach_spid: async (request, caller) => done(decodeAttachSpid(engine, request), request, caller),
+    detach_spid: async (request, caller) => done(decodeDetachSpid(engine, request), request, caller),
+    attach_data: async (request, caller) => done(decodeAttachData(engine, request), request, caller),
+    detach_data: async (request, caller) => done(decodeDetachData(engine, request), request, caller),
+    acquire: async (request, caller) => {
+      const changed = await change(engine, decodeAcquire(engine, request), request, 'acquired', caller)
       if (isFailure(changed)) return changed
       return { references: String(changed.answer.references), revision: changed.revision }
     },
-    release: async (request) => {
-      const changed = await change(engine, decodeRelease(engine, request), request, 'released')
+    release: async (request, caller) => {
+      const changed = await change(engine, decodeRelease(engine, request), request, 'released', caller)
       if (isFailure(changed)) return changed
       const { references, reclaimed } = changed.answer
       return { references: String(references), reclaimed, revision: changed.revision }

@@ -15,7 +15,6 @@ import type { Told } from '../engine/subscription.ts'
 import { createTurnstile, type Turnstile } from '../engine/turnstile.ts'
 import { answered } from './change.ts'
 import { decodeAcknowledge, decodeSubscribe } from './decode-subscribe.ts'
-import type { Log } from './log.ts'
 import { bodiesOf, createMessageEncoder, type Kind, type MessageBody } from './message-bytes.ts'
 import {
   createEventEncoder,
@@ -27,15 +26,14 @@ import {
 } from './notification-encoding.ts'
 import { internalStatus, toStatus } from './status.ts'
 import { type After, createStreamWriter } from './stream.ts'
-import { attempt, unary } from './unary.ts'
+import { attempt, type Calls, unary } from './unary.ts'
 
 /** NotificationService.Subscribe: contract section 4. */
 
 type Call = ServerWritableStream<SubscribeRequest__Output, Buffer>
 
-export interface SubscribeOptions {
+export interface SubscribeOptions extends Calls {
   readonly engine: Engine
-  readonly log: Log
   readonly after: After
   readonly soon: (callback: () => void) => void
   /** The longest time between two writes of a snapshot that the peer accepts. */
@@ -53,9 +51,9 @@ const PIECES_PER_TURN = 16
 
 /** Notifications are written as bytes, which no generated type of a handler knows. */
 export function createNotificationService(options: SubscribeOptions): UntypedServiceImplementation {
-  const { engine, log } = options
-  const Acknowledge = unary(log, 'Acknowledge', async (request: AcknowledgeRequest__Output) => {
-    const changed = answered(await engine.submit(decodeAcknowledge(engine, request), undefined), 'done')
+  const { engine } = options
+  const Acknowledge = unary(options, 'Acknowledge', async (request: AcknowledgeRequest__Output, caller) => {
+    const changed = answered(await engine.submit(decodeAcknowledge(engine, request), undefined, caller), 'done')
     return isFailure(changed) ? changed : { revision: changed.revision }
   })
   return { Subscribe: createSubscribeHandler(options), Acknowledge }
@@ -64,12 +62,12 @@ export function createNotificationService(options: SubscribeOptions): UntypedSer
 function createSubscribeHandler(
   options: SubscribeOptions,
 ): handleServerStreamingCall<SubscribeRequest__Output, Buffer> {
-  const { engine, log } = options
+  const { engine, log, callerOf } = options
   const shared = { ...options, encode: createEventEncoder(), nextPiece: createTurnstile(options.soon, PIECES_PER_TURN) }
   return async (call) => {
-    const result = await attempt(log, 'Subscribe', call.request, async (message) => {
+    const result = await attempt(log, 'Subscribe', call.request, callerOf(call), async (message, caller) => {
       const request = decodeSubscribe(engine, message)
-      const opened = await engine.subscribe(request)
+      const opened = await engine.subscribe(request, caller)
       if (isFailure(opened)) return opened
       try {
         return { failure: await tell(shared, call, opened, request.types) }

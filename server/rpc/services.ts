@@ -2,6 +2,7 @@ import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc
 import type { ServiceName } from '../../proto/names.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createAdminService } from './admin-service.ts'
+import type { CallerOf } from './caller.ts'
 import type { LeaseBounds } from './decode.ts'
 import { overBytes } from './definitions.ts'
 import { createIoasidService } from './ioasid-service.ts'
@@ -22,23 +23,22 @@ export interface Service {
 export interface ServiceOptions {
   readonly engine: Engine
   readonly log: Log
+  readonly callerOf: CallerOf
   readonly version: string
   readonly after: After
   readonly soon: (callback: () => void) => void
   readonly snapshotTimeoutMs: number
   readonly leaseBounds: LeaseBounds
-  /** Whether the listener serves administrators. */
-  readonly isAdmin: boolean
 }
 
 export function createServices(options: ServiceOptions): readonly Service[] {
-  const { engine, log, version, isAdmin } = options
+  const { engine, log, version } = options
   return [
-    service(log, 'ioasid.v1.SetService', createSetService(engine, log)),
-    service(log, 'ioasid.v1.IoasidService', createIoasidService(engine, log, isAdmin)),
-    service(log, 'ioasid.v1.LeaseService', createLeaseService(engine, log, options.leaseBounds)),
+    service(log, 'ioasid.v1.SetService', createSetService(engine, options)),
+    service(log, 'ioasid.v1.IoasidService', createIoasidService(engine, options)),
+    service(log, 'ioasid.v1.LeaseService', createLeaseService(engine, options, options.leaseBounds)),
     service(log, 'ioasid.v1.NotificationService', createNotificationService(options)),
-    service(log, 'ioasid.v1.AdminService', createAdminService({ engine, log, version, isAdmin })),
+    service(log, 'ioasid.v1.AdminService', createAdminService(engine, options, version)),
   ]
 }
 

@@ -7,9 +7,11 @@ import { type Genesis, StoreError } from './store.ts'
 
 /**
  * 1: each entry of the log has a record, or several, of its own.
- * 2: entries that were written together share records (kv-log.ts). What 1 wrote reads the same.
+ * 2: entries that were written together share records (kv-log.ts).
+ * 3: entries say whose request they were, sets and leases whose they are, and a registration may end before its lease.
+ * What earlier ones wrote reads the same.
  */
-const FORMAT = 2
+const FORMAT = 3
 
 export interface LogMeta {
   readonly compactRevision: Revision

@@ -59,6 +59,7 @@ export function happenings(events: readonly Event[]): readonly Happening[] {
       case 'LEASE_HELD':
       case 'LEASE_REVIVE':
       case 'LEASE_END':
+      case 'DEREGISTER':
         told.push([event.kind, event.leaseId])
         break
       case 'REGISTER':
@@ -74,7 +75,7 @@ export function happenings(events: readonly Event[]): readonly Happening[] {
 
 /** Only the order of one id's happenings is promised, and that the beginning and the ends of sets are around them. */
 export function inOrderOfIds(happened: readonly Happening[]): object {
-  const isOfLease = ([kind]: Happening) => /^(LEASE_.*|REGISTER|ACKNOWLEDGE)$/.test(String(kind))
+  const isOfLease = ([kind]: Happening) => /^(LEASE_.*|(DE)?REGISTER|ACKNOWLEDGE)$/.test(String(kind))
   const isOfSet = ([kind]: Happening) => String(kind).startsWith('SET_')
   const byNumber = (a: Happening, b: Happening) => Number(a[1]) - Number(b[1])
   const told = happened.filter((each) => !isOfLease(each))

@@ -21,6 +21,13 @@ import { endIfHeldForNothing } from './model-leases.ts'
  * would take one is found by asking every lease about every id.
  */
 
+export function endRegistration(model: Model, { leaseId }: Of<'end_registration'>): ModelOutcome {
+  const lease = model.leases.find((each) => each.leaseId === leaseId)
+  if (lease?.registration === undefined) return { answer: { kind: 'done' }, happened: [] }
+  lease.registration = undefined
+  return { answer: { kind: 'done' }, happened: [['DEREGISTER', leaseId]] }
+}
+
 export function register(model: Model, { leaseId, names, priority }: Of<'register'>): ModelOutcome {
   const lease = findAlive(model, leaseId)
   if (lease === undefined) return refuse('LEASE_NOT_FOUND')

@@ -15,7 +15,7 @@ import {
   sum,
   unreservedOf,
 } from './model.ts'
-import { acknowledge, register, takeHolds, wasTornDown } from './model-holds.ts'
+import { acknowledge, endRegistration, register, takeHolds, wasTornDown } from './model-holds.ts'
 import { allocate, changeId, free } from './model-ids.ts'
 import { acquire, acquireBySpid, changeLease, release } from './model-leases.ts'
 import { showSet } from './model-show.ts'
@@ -49,6 +49,8 @@ function carryOut(model: Model, command: Command): ModelOutcome {
       return changeLease(model, command)
     case 'register':
       return register(model, command)
+    case 'end_registration':
+      return endRegistration(model, command)
     case 'acknowledge':
       return acknowledge(model, command)
     default:

@@ -15,7 +15,7 @@ export function showSet({ setId, token, quota, leaseId, createRevision, isDraini
   const freePending = ids.filter((id) => id.isPending).length
   const bound = ids.filter(isBound).length
   const state = isDraining ? 'DRAINING' : 'ACTIVE'
-  return { setId, token, quota, allocated: ids.length, freePending, bound, state, leaseId, createRevision }
+  return { setId, token, quota, allocated: ids.length, freePending, bound, state, leaseId, createRevision, owner: '' }
 }
 
 export function showId(model: Model, { setId, token }: ModelSet, id: ModelId): object {
@@ -51,5 +51,5 @@ export function showLease(model: Model, lease: ModelLease): object {
     registerRevision: registration.revision,
     acknowledged,
   }
-  return { leaseId, ...terms, references, sets, state: isHeld ? 'HELD' : 'ALIVE', hold }
+  return { leaseId, owner: '', ...terms, references, sets, state: isHeld ? 'HELD' : 'ALIVE', hold }
 }

@@ -20,6 +20,9 @@ import { partOf } from './part-of-runs.ts'
 
 const SET = asSetId(1)
 
+/** Who did it is told by the entries alone, and tested with the whole history. */
+const NOBODY = { boundBy: '', unboundBy: '' }
+
 type Told = ReturnType<NaiveHistory['of']>
 
 /** Backwards from the present, an entry for each step, as far as the log is whole. */
@@ -27,7 +30,7 @@ function readBackwards(state: State, log: readonly Entry[], id: number): Told {
   const at = (revision: number) => log[revision - 1]
   const momentOf = ({ revision, wallMs }: Entry) => ({ revision, wallMs })
   const bindings = (binding: PastBinding | undefined, lastUnbind: number): Told[number]['bindings'] => {
-    const open = binding === undefined ? [] : [{ spid: binding.spid, from: fromOf(binding), to: undefined }]
+    const open = binding === undefined ? [] : [{ spid: binding.spid, from: fromOf(binding), to: undefined, ...NOBODY }]
     const bound = binding === undefined ? undefined : at(binding.bindRevision)
     const unbind = bound === undefined ? lastUnbind : bindingBefore(bound, id)
     const entry = at(unbind)
@@ -35,14 +38,16 @@ function readBackwards(state: State, log: readonly Entry[], id: number): Told {
     if (entry === undefined || ended === undefined) return open
     const before = at(ended.bindRevision)
     const rest = before === undefined ? [] : bindings(undefined, bindingBefore(before, id))
-    return [...open, { spid: ended.spid, from: fromOf(ended), to: momentOf(entry) }, ...rest]
+    return [...open, { spid: ended.spid, from: fromOf(ended), to: momentOf(entry), ...NOBODY }, ...rest]
   }
   const fromOf = ({ bindRevision, boundWallMs }: PastBinding) => ({ revision: bindRevision, wallMs: boundWallMs })
-  const told = ({ set, generation, allocatedWallMs, endedBy, lastUnbind }: PastLife, to: Entry | undefined) => ({
+  const told = ({ set, generation, allocatedWallMs, freed, lastUnbind }: PastLife, to: Entry | undefined) => ({
     ...set,
     from: { revision: generation, wallMs: allocatedWallMs },
     to: to === undefined ? undefined : momentOf(to),
-    endedBy,
+    endedBy: freed?.by,
+    allocatedBy: '',
+    freedBy: '',
     bindings: bindings(to === undefined ? presentOf(state, id).binding : undefined, lastUnbind),
   })
   const livesFrom = (reclaim: number): Told => {

@@ -113,6 +113,8 @@ function leaseCommandOf(names: Names, { verb, words, options }: Line): Command {
       const priority = priorityOf(options.get('priority'))
       return { kind: 'register', leaseId, names: namesOf(names, words.slice(1)), priority }
     }
+    case 'deregister':
+      return { kind: 'end_registration', leaseId }
     case 'acknowledge':
       return { kind: 'acknowledge', leaseId, revision: Number(words[1]?.replace('r', '')) }
     default:

@@ -122,11 +122,12 @@ export function printRefusal({ reason, metadata }: Failure): string {
 }
 
 export function printSetView(view: SetView): string {
-  const { setId, quota, allocated, freePending, bound, state, leaseId, createRevision } = view
+  const { setId, quota, allocated, freePending, bound, state, leaseId, createRevision, owner } = view
   const pending = freePending === 0 ? '' : ` free_pending=${freePending}`
-  const owner = leaseId === undefined ? '' : ` of lease ${leaseId}`
+  const lease = leaseId === undefined ? '' : ` of lease ${leaseId}`
+  const creator = owner === '' ? '' : ` by ${owner}`
   const accounts = `quota=${quota} allocated=${allocated}${pending} bound=${bound}`
-  return `set ${setId} ${printSet(view)} ${state} ${accounts} created at r${createRevision}${owner}`
+  return `set ${setId} ${printSet(view)} ${state} ${accounts} created at r${createRevision}${creator}${lease}`
 }
 
 export function printIoasidView(view: IoasidView): string {

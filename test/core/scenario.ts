@@ -1,3 +1,5 @@
+import { mayLook, mayLookAtId, ownLease, ownsLease, sees } from '../../server/core/access.ts'
+import type { Caller } from '../../server/core/caller.ts'
 import type { Command, Decision } from '../../server/core/command.ts'
 import { type Failure, isFailure } from '../../server/core/failure.ts'
 import { asLeaseId, asSetId, asSpid, type LeaseId, type SetId } from '../../server/core/ids.ts'
@@ -17,6 +19,7 @@ import { ripen } from '../../server/core/rest.ts'
 import type { SpaceConfig } from '../../server/core/state.ts'
 import { CONFIG, type Running, restore, start, submit } from '../support/space.ts'
 import { commandOf, type Line, leaseOf, milliseconds, numberOf, parse, refOf, setOf } from './scenario-commands.ts'
+import { callerOf, policyOf } from './scenario-policy.ts'
 import {
   printAnswer,
   printEvent,
@@ -43,10 +46,12 @@ interface Teller {
   readonly setIds: Map<string, SetId>
   readonly leaseIds: Map<string, LeaseId>
   readonly refusals: Failure[]
+  /** What it says of whom; empty: there is none. */
+  readonly policy: Map<string, Caller>
 }
 
 export function tellScenario(text: string): Told {
-  const teller: Teller = { running: start(), setIds: new Map(), leaseIds: new Map(), refusals: [] }
+  const teller: Teller = { running: start(), setIds: new Map(), leaseIds: new Map(), refusals: [], policy: new Map() }
   const blocks = text
     .trimEnd()
     .split('\n\n')
@@ -75,6 +80,9 @@ function tellLine(teller: Teller, line: Line): string[] {
     case 'space':
       teller.running = start(configOf(CONFIG, options))
       return [`${teller.running.state.space.available} ids to hand out`]
+    case 'policy':
+      teller.policy.set(words[0] ?? '', policyOf(line))
+      return ['is in force']
     case 'restart':
       return restart(teller, options)
     case 'wait':
@@ -91,15 +99,15 @@ function tellLine(teller: Teller, line: Line): string[] {
       return look(teller, line)
     case 'find':
       // With a lease it takes a reference.
-      if (options.has('lease')) return change(teller, commandOf(teller, line))
+      if (options.has('lease')) return change(teller, commandOf(teller, line), line)
       return look(teller, line)
     default:
-      return change(teller, commandOf(teller, line))
+      return change(teller, commandOf(teller, line), line)
   }
 }
 
-function change(teller: Teller, command: Command): string[] {
-  const decision: Decision = submit(teller.running, command)
+function change(teller: Teller, command: Command, line: Line): string[] {
+  const decision: Decision = submit(teller.running, command, callerOf(teller.policy, line))
   if (isFailure(decision)) return refused(teller, decision)
   if (decision.events.length === 0) return ['nothing changed', ...printAnswer(command, decision.answer)]
   const { revision } = teller.running.state
@@ -118,36 +126,54 @@ function refused(teller: Teller, failure: Failure): string[] {
   return [printRefusal(failure)]
 }
 
-function look(teller: Teller, { verb, words, options }: Line): string[] {
+function look(teller: Teller, line: Line): string[] {
+  const { verb, words, options } = line
   const { state } = teller.running
+  const caller = callerOf(teller.policy, line)
   const show = <Value extends object>(value: Value | Failure, print: (value: Value) => string): string[] =>
     isFailure(value) ? refused(teller, value) : [print(value)]
   const limit = numberOf(options, 'page-size', 100)
   switch (verb) {
     case 'get-set':
-      return show(getSet(state, refOf(teller, words[0])), printSetView)
+      return show(
+        mayLook(state, refOf(teller, words[0]), caller) ?? getSet(state, refOf(teller, words[0])),
+        printSetView,
+      )
     case 'get': {
       const presented = options.has('set') ? setOf(teller, options.get('set')) : undefined
-      return show(getIoasid(state, Number(words[0]), presented), printIoasidView)
+      const denied =
+        presented === undefined
+          ? mayLookAtId(state, Number(words[0]), caller)
+          : mayLook(state, { setId: presented }, caller)
+      return show(denied ?? getIoasid(state, Number(words[0]), presented), printIoasidView)
     }
     case 'find': {
       const spid = asSpid(numberOf(options, 'spid', 0))
-      return show(findBySpid(state, refOf(teller, words[0]), spid), printIoasidView)
+      const ref = refOf(teller, words[0])
+      return show(mayLook(state, ref, caller) ?? findBySpid(state, ref, spid), printIoasidView)
     }
     case 'get-lease':
-      return show(getLease(state, leaseOf(teller, words[0])), printLeaseView)
+      return show(
+        ownLease(state, leaseOf(teller, words[0]), caller) ?? getLease(state, leaseOf(teller, words[0])),
+        printLeaseView,
+      )
     case 'list-leases': {
-      const page = listLeases(state, asLeaseId(numberOf(options, 'after', 0)), limit)
+      const page = listLeases(state, asLeaseId(numberOf(options, 'after', 0)), limit, (lease) =>
+        ownsLease(caller, lease),
+      )
       return [...page.items.map(printLeaseView), page.more ? `more after=${page.items.at(-1)?.leaseId}` : 'no more']
     }
     case 'list-sets': {
-      const page = listSets(state, options.get('prefix') ?? '', asSetId(numberOf(options, 'after', 0)), limit)
+      const page = listSets(state, options.get('prefix') ?? '', asSetId(numberOf(options, 'after', 0)), limit, (set) =>
+        sees(caller, set),
+      )
       return [...page.items.map(printSetView), page.more ? `more after=${page.items.at(-1)?.setId}` : 'no more']
     }
     case 'list': {
       const [generation, ioasid] = options.get('after')?.split('/').map(Number) ?? []
       const after = generation === undefined || ioasid === undefined ? BEFORE_ALL : { generation, ioasid }
-      const page = listIoasids(state, refOf(teller, words[0]), after, limit)
+      const ref = refOf(teller, words[0])
+      const page = mayLook(state, ref, caller) ?? listIoasids(state, ref, after, limit)
       if (isFailure(page)) return refused(teller, page)
       const last = page.items.at(-1)
       return [

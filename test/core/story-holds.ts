@@ -15,6 +15,7 @@ export type HoldStep =
       readonly sets: readonly number[]
       readonly priority: Priority
     }
+  | { readonly do: 'end_registration'; readonly lease: number }
   | {
       readonly do: 'acknowledge'
       readonly lease: number
@@ -38,6 +39,7 @@ export function holdSteps(tokens: readonly string[]): Kinds<HoldStep> {
         priority: of('CPU', 'IOMMU', 'DEVICE'),
       }),
     ],
+    ['end_registration', fc.record({ do: step('end_registration'), lease: place })],
     [
       'acknowledge',
       fc.record({
@@ -51,6 +53,7 @@ export function holdSteps(tokens: readonly string[]): Kinds<HoldStep> {
 }
 
 export function holdCommandOf(step: HoldStep, model: Model): Command {
+  if (step.do === 'end_registration') return { kind: step.do, leaseId: leaseAt(step.lease, model) }
   return step.do === 'register' ? registerOf(step, model) : acknowledgeOf(step, model)
 }
 

@@ -159,7 +159,8 @@ export function commandOf(step: Action, model: Model): Command {
     const leaseId = step.lease === null ? null : leaseAt(step.lease, model)
     return { kind: 'create_set', token: step.token, quota: step.quota, leaseId }
   }
-  if (step.do === 'register' || step.do === 'acknowledge') return holdCommandOf(step, model)
+  if (step.do === 'register' || step.do === 'end_registration' || step.do === 'acknowledge')
+    return holdCommandOf(step, model)
   if (isOfLeases(step)) return leaseCommandOf(step, model)
   // Few places lead to the first set of all, which may be gone, to one that never was, and to no set at all.
   const live = model.sets.map((set) => set.setId)

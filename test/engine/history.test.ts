@@ -5,7 +5,7 @@ import { isFailure } from '../../server/core/failure.ts'
 import { asIoasid, asLeaseId, asRevision } from '../../server/core/ids.ts'
 import type { Engine } from '../../server/engine/engine.ts'
 import type { HistoryCursor, LifeView } from '../../server/engine/history.ts'
-import { answerOf, command, createSet, memoryStore, must, run } from '../support/engine.ts'
+import { answerOf, command, createSet, grantLease, memoryStore, must, run } from '../support/engine.ts'
 import { commandOf, FREED_BY, IDS, STEP } from '../support/history-story.ts'
 import { settle } from '../support/manual-clock.ts'
 import { readForwards } from '../support/naive-history.ts'
@@ -133,9 +133,26 @@ describe('the history of an id', () => {
     await engine.submit(command.free(setId, [1]), undefined)
     const from = { revision: 2, wallMs: WALL_MS + 2000 }
     const to = { revision: 3, wallMs: WALL_MS + 3000 }
+    const binding = { spid: 5, from, to, boundBy: '', unboundBy: '' }
     expect(await historyOf(engine, 1)).toEqual([
-      { token: 'vm', setId, from, to, endedBy: 'OWNER', bindings: [{ spid: 5, from, to }] },
+      { token: 'vm', setId, from, to, endedBy: 'OWNER', allocatedBy: '', freedBy: '', bindings: [binding] },
     ])
+  })
+
+  it('says whose requests they were, of an id that was pending too', async () => {
+    const { engine } = await run()
+    const by = (identity: string) => ({ identity, rights: undefined, isAdmin: true })
+    const setId = await createSet(engine, 'vm')
+    const leaseId = await grantLease(engine, 10_000)
+    await engine.submit(command.allocate(setId, 1, [5]), undefined, by('uid:1'))
+    await engine.submit({ kind: 'acquire', set: { setId }, ioasid: asIoasid(1), leaseId }, undefined, by('uid:2'))
+    await engine.submit(command.free(setId, [1]), undefined, by('uid:3'))
+    const [pending] = await historyOf(engine, 1)
+    await engine.submit({ kind: 'release', set: { setId }, ioasid: asIoasid(1), leaseId }, undefined, by('uid:4'))
+    const [ended] = await historyOf(engine, 1)
+    const bound = { boundBy: 'uid:1', unboundBy: 'uid:3' }
+    expect(pending).toMatchObject({ allocatedBy: 'uid:1', freedBy: 'uid:3', to: undefined, bindings: [bound] })
+    expect(ended).toMatchObject({ allocatedBy: 'uid:1', freedBy: 'uid:3', to: { revision: 6 }, bindings: [bound] })
   })
 
   it('goes on within a life that has very many bindings, and though it ended between two pages', async () => {

@@ -89,6 +89,7 @@ async function sendChange(
     case 'register':
     case 'force_revoke_lease':
     case 'expire_lease':
+    case 'end_registration':
       throw new Error(`${kind} is no call`)
     default:
       return sendHeld(client, handles, command, requestId)

@@ -50,6 +50,7 @@ describe('a lease on the wire', () => {
         sets: 0,
         state: 'ALIVE',
         hold: null,
+        owner: '',
       },
       revision: '6',
     })

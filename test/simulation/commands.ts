@@ -108,6 +108,7 @@ export function commandOf(wish: Wish, model: Model): Command {
     case 'expire_lease':
       return { kind: kind === 'expire_lease' ? 'revoke_lease' : kind, leaseId }
     case 'register':
+    case 'end_registration':
     case 'acknowledge':
       return { kind: 'acknowledge', leaseId, revision: 0 }
   }

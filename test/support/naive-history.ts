@@ -11,15 +11,16 @@ export interface NaiveHistory {
   of(ioasid: number, compactRevision: number): readonly Told[]
 }
 
-interface Draft extends Omit<Told, 'bindings' | 'to' | 'endedBy'> {
+interface Draft extends Omit<Told, 'bindings' | 'to' | 'endedBy' | 'freedBy'> {
   to: Moment | undefined
   endedBy: EndedBy | undefined
-  bindings: { spid: number; from: Moment; to: Moment | undefined }[]
+  freedBy: string
+  bindings: (Omit<BindingView, 'to' | 'unboundBy'> & { to: Moment | undefined; unboundBy: string })[]
 }
 
 export function readForwards(log: readonly Entry[], by: ReadonlyMap<number, EndedBy>): NaiveHistory {
   const lives = new Map<number, Draft[]>()
-  for (const { revision, wallMs, events } of log) {
+  for (const { revision, wallMs, events, actor = '' } of log) {
     const now: Moment = { revision, wallMs }
     const present = (id: number): Draft => {
       const [life] = lives.get(id) ?? []
@@ -29,20 +30,34 @@ export function readForwards(log: readonly Entry[], by: ReadonlyMap<number, Ende
     for (const event of events) {
       if (event.kind === 'ALLOC') {
         for (const { id } of eachId(event.runs, PLAIN)) {
-          const begun = { ...event.set, from: now, to: undefined, endedBy: undefined, bindings: [] }
+          const begun = {
+            ...event.set,
+            from: now,
+            to: undefined,
+            endedBy: undefined,
+            allocatedBy: actor,
+            freedBy: '',
+            bindings: [],
+          }
           lives.set(id, [begun, ...(lives.get(id) ?? [])])
         }
       } else if (event.kind === 'BIND') {
         for (const { id, index, attributes } of eachId(event.runs, BOUND)) {
-          present(id).bindings.unshift({ spid: (attributes[0] ?? 0) + index, from: now, to: undefined })
+          const spid = (attributes[0] ?? 0) + index
+          present(id).bindings.unshift({ spid, from: now, to: undefined, boundBy: actor, unboundBy: '' })
         }
       } else if (event.kind === 'UNBIND') {
         for (const { id } of eachId(event.runs, UNBOUND)) {
           const [binding] = present(id).bindings
-          if (binding !== undefined) binding.to = now
+          if (binding === undefined) continue
+          binding.to = now
+          binding.unboundBy = actor
         }
       } else if (event.kind === 'FREE') {
-        for (const { id } of eachId(event.runs, AGED)) present(id).endedBy = by.get(revision) ?? 'OWNER'
+        for (const { id } of eachId(event.runs, AGED)) {
+          present(id).endedBy = by.get(revision) ?? 'OWNER'
+          present(id).freedBy = actor
+        }
       } else if (event.kind === 'RECLAIM') {
         for (const { id } of eachId(event.runs, AGED)) present(id).to = now
       }
@@ -54,9 +69,9 @@ export function readForwards(log: readonly Entry[], by: ReadonlyMap<number, Ende
     of: (ioasid, compactRevision) =>
       (lives.get(ioasid) ?? [])
         .filter((life) => isOnRecord(life, compactRevision))
-        .map(({ token, setId, from, to, endedBy, bindings }) => {
+        .map(({ bindings, ...life }) => {
           const kept: BindingView[] = bindings.filter((binding) => isOnRecord(binding, compactRevision))
-          return { token, setId, from, to, endedBy, bindings: kept }
+          return { ...life, bindings: kept }
         }),
   }
 }

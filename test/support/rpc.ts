@@ -9,6 +9,7 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { messageCodec } from '../../proto/load.ts'
+import { ANYONE, type Caller } from '../../server/core/caller.ts'
 import type { Log } from '../../server/rpc/log.ts'
 import { createServices } from '../../server/rpc/services.ts'
 import { type Running, type RunOptions, run } from './engine.ts'
@@ -32,6 +33,8 @@ export interface Served extends Running {
 
 export interface ServeOptions extends RunOptions {
   readonly isAdmin?: boolean
+  /** Who everybody is that calls. */
+  readonly caller?: Caller
   readonly snapshotTimeoutMs?: number
 }
 
@@ -40,6 +43,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   const errors: object[] = []
   const ignore = () => undefined
   const log: Log = { debug: ignore, info: ignore, warn: ignore, error: (facts) => errors.push(facts) }
+  const caller = options.caller ?? { ...ANYONE, isAdmin: options.isAdmin ?? true }
   const server = new Server({ 'grpc.enable_channelz': 0 })
   const services = createServices({
     engine: running.engine,
@@ -49,7 +53,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     soon: running.clock.soon,
     snapshotTimeoutMs: options.snapshotTimeoutMs ?? 60_000,
     leaseBounds: { minTtlMs: 500, maxTtlMs: 86_400_000 },
-    isAdmin: options.isAdmin ?? true,
+    callerOf: () => caller,
   })
   for (const { definition, implementation } of services) server.addService(definition, implementation)
   const port = await new Promise<number>((resolve, reject) => {

@@ -1,3 +1,5 @@
+import { permits } from '../../server/core/access.ts'
+import { ANYONE, type Caller } from '../../server/core/caller.ts'
 import type { Command, Decision } from '../../server/core/command.ts'
 import { decide } from '../../server/core/decide.ts'
 import { createEndedSets, type EndedSets, endedSetsIn, freezeEndedSets } from '../../server/core/ended-sets.ts'
@@ -47,18 +49,29 @@ export function start(config: Partial<SpaceConfig> = {}): Running {
   return { state: createState({ ...CONFIG, ...config }), log: [], nowMs: 0 }
 }
 
-export function submit(running: Running, command: Command): Decision {
+export function submit(running: Running, command: Command, caller: Caller = ANYONE): Decision {
   const { state, log, nowMs } = running
   ripen(state, nowMs)
-  const decision = decide(state, command)
+  const decision = permits(state, command, caller) ?? decide(state, command, caller)
   if (isFailure(decision) || decision.events.length === 0) return decision
   const revision = asRevision(state.revision + 1)
   const { events } = decision
   const past = pastOf(state, events, endedBy(command))
-  const entry: Entry = { revision, servingMs: nowMs, wallMs: WALL_START_MS + nowMs, events, ...past }
+  const entry: Entry = {
+    revision,
+    servingMs: nowMs,
+    wallMs: WALL_START_MS + nowMs,
+    events,
+    ...actorOf(caller),
+    ...past,
+  }
   evolve(state, entry)
   log.push(entry)
   return decision
+}
+
+function actorOf({ identity }: Caller) {
+  return identity === '' ? {} : { actor: identity }
 }
 
 /** As a start does it: the snapshot if there is one, the entries after it, and only then what the operator chose. */

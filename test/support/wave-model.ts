@@ -107,6 +107,9 @@ export function createWaveModel(): WaveModel {
       case 'LEASE_HELD':
         Object.assign(mustHave(event.leaseId), { isAlive: false, names: null })
         return []
+      case 'DEREGISTER':
+        Object.assign(mustHave(event.leaseId), { names: null })
+        return []
       case 'LEASE_REVIVE':
         mustHave(event.leaseId).isAlive = true
         return []
