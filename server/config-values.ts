@@ -74,6 +74,13 @@ export const path: ValueKind<string> = {
   parse: (text) => (text === '' || text.includes('\0') ? undefined : text),
 }
 
+/** The path of a file; '' is none. */
+export const optionalFile: ValueKind<string> = {
+  placeholder: 'FILE',
+  allowed: 'the path of a file',
+  parse: (text) => (text.includes('\0') ? undefined : text),
+}
+
 /** Inclusive ranges of numbers, `0,5-9`: ascending and apart, whatever the order in which they were written. */
 export function ranges(max: number): ValueKind<readonly Range[]> {
   return {

@@ -1,12 +1,14 @@
 import { join } from 'node:path'
-import { type Fallback, flag, type Host, listFlag, readSources, type UsageError, usageError } from './config-sources.ts'
-import { address, bytes, count, duration, oneOf, path, ranges, yesOrNo } from './config-values.ts'
+import type { Usage } from './command-line.ts'
+import { type Fallback, flag, type Host, listFlag, placeOf, type UsageError, usageError } from './config-flags.ts'
+import { readSources, type Settings, variableOf } from './config-sources.ts'
+import { address, bytes, count, duration, oneOf, optionalFile, path, ranges, yesOrNo } from './config-values.ts'
 import type { SpaceConfig } from './core/state.ts'
 import type { EngineOptions } from './engine/engine.ts'
 import { type Address, isLocal } from './rpc/address.ts'
 import { VERSION } from './version.ts'
 
-/** Flags and environment to one frozen Config. Every limit and every default is here. */
+/** Flags, environment and file to one frozen Config. Every limit and every default is here. */
 
 export interface Config {
   readonly listeners: readonly Listener[]
@@ -65,6 +67,8 @@ const MAX_CAPACITY = 16_777_216
 
 /** Every flag by its name. A test compares the README's reference with it. */
 export const FLAGS = {
+  config: flag('Configuration', optionalFile, '', 'YAML with flags by name, weaker than flags and variables'),
+
   listen: listFlag('Listening', address, DEFAULT_LISTEN, 'where to serve; port 0 picks a free one'),
   'no-admin': listFlag('Listening', address, '', 'a --listen address that does not serve AdminService'),
   insecure: flag('Listening', yesOrNo, 'false', 'serve on TCP that is not loopback, without TLS'),
@@ -112,24 +116,45 @@ export const FLAGS = {
 } as const
 
 export type Loaded =
-  | { readonly kind: 'config'; readonly config: Config; readonly warnings: readonly string[] }
+  | {
+      readonly kind: 'config'
+      readonly config: Config
+      readonly warnings: readonly string[]
+      /** Of what the configuration is made. */
+      readonly settings: Settings
+      /** The file that was read; '' is none. */
+      readonly file: string
+      /** The switches of `usage` that were given. */
+      readonly switches: ReadonlySet<string>
+    }
   | { readonly kind: 'text'; readonly text: string }
   | UsageError
 
-const PROGRAM = {
+/** What `ioasidd --help` says beside the flags; a command that takes the same flags has its own. */
+export const USAGE: Usage = {
   name: 'ioasidd',
   version: VERSION,
   description: 'The daemon that owns the PASIDs (IOASIDs) of a host.',
+  after: `Each flag is also a variable and a key of the file: --data-dir is ${variableOf('data-dir')}, and data-dir there.`,
 }
 
-export function loadConfig(argv: readonly string[], host: Host): Loaded {
-  const read = readSources(FLAGS, PROGRAM, argv, host)
+export function loadConfig(argv: readonly string[], host: Host, usage: Usage = USAGE): Loaded {
+  const read = readSources(FLAGS, usage, argv, host)
   if (read.kind !== 'values') return read
-  const { values } = read
-  const wrong = checkListeners(values) ?? checkReserved(values) ?? checkLeaseBounds(values)
-  if (wrong !== undefined) return usageError(wrong)
-  const warnings = read.warnings.map((name) => `${name} is set, but there is no such flag`)
-  return { kind: 'config', config: freeze(toConfig(values)), warnings }
+  const { values, settings, file, switches } = read
+  const checks = [checkListeners, checkReserved, checkLeaseBounds].map((check) => check(values))
+  const [wrong, ...more] = checks.filter((problem) => problem !== undefined).map((problem) => placed(problem, settings))
+  if (wrong !== undefined) return usageError(wrong, ...more)
+  const warnings = read.unknownVariables.map((name) => `${name} is set, but there is no such flag`)
+  return { kind: 'config', config: freeze(toConfig(values)), warnings, settings, file, switches }
+}
+
+/** What does not fit together is said of a flag: this says it of the place where its value is from. */
+function placed(problem: string, settings: Settings): string {
+  return problem.replace(/^--([a-z-]+)/, (flag, name: string) => {
+    const setting = settings.get(name)
+    return setting === undefined ? flag : placeOf(name, setting.origin)
+  })
 }
 
 type Read = Extract<ReturnType<typeof readSources<typeof FLAGS>>, { kind: 'values' }>

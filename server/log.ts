@@ -4,13 +4,16 @@ import type { LogConfig } from './config.ts'
 /** What of pino the daemon uses, beside what its rpc layer does. */
 export type DaemonLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>
 
+/** A log whose level can change while it is used. */
+export type LeveledLog = DaemonLog & Pick<Logger, 'level'>
+
 /** Where lines go. A write must be done when it returns: the last word must get out before the process ends. */
 export interface LogDestination {
   write(line: string): void
 }
 
 /** A log of lines, as JSON or as text for people. */
-export function createLog({ level, format }: LogConfig, destination: LogDestination): DaemonLog {
+export function createLog({ level, format }: LogConfig, destination: LogDestination): LeveledLog {
   const options = {
     level,
     base: null,

@@ -1,9 +1,12 @@
 #!/usr/bin/env -S node --min-semi-space-size=16
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { loadConfig } from './config.ts'
+import { COMMAND_SUMMARIES, runCommand } from './commands.ts'
+import { loadConfig, USAGE } from './config.ts'
+import type { Host } from './config-flags.ts'
 import type { Daemon } from './daemon.ts'
 import { systemChance, systemClock } from './engine/clock.ts'
+import { createReload, logLevelPart, type ReloadablePart } from './reload.ts'
 
 /**
  * argv to exit code, and signals; nothing else.
@@ -26,12 +29,21 @@ function end(exitCode: number, lastWord = ''): never {
   process.exit(exitCode)
 }
 
-const loaded = loadConfig(process.argv.slice(2), {
-  env: process.env,
-  isRoot: process.getuid?.() === 0,
-  isTerminal: isatty(2),
-})
-if (loaded.kind === 'usage') end(2, loaded.sentence)
+const argv = process.argv.slice(2)
+const host: Host = { env: process.env, isRoot: process.getuid?.() === 0, isTerminal: isatty(2) }
+
+const command = await runCommand(argv, host)
+if (command !== undefined) {
+  write(command.exitCode === 0 ? 1 : 2, command.output)
+  end(command.exitCode)
+}
+
+const load = () => loadConfig(argv, host, { ...USAGE, commands: COMMAND_SUMMARIES })
+const loaded = load()
+if (loaded.kind === 'usage') {
+  const more = loaded.problems.length - 1
+  end(2, `${loaded.sentence}${more === 0 ? '' : ` (ioasidd config check also names ${more} more.)`}`)
+}
 if (loaded.kind === 'text') {
   write(1, loaded.text)
   end(0)
@@ -53,6 +65,9 @@ const { createLog, standardError, startDaemon } = await loadOrEnd()
 const log = createLog(loaded.config.log, standardError())
 for (const warning of loaded.warnings) log.warn({}, warning)
 
+const reloadable: readonly ReloadablePart[] = [logLevelPart(log)]
+const reload = createReload({ settings: loaded.settings, load, parts: reloadable, log })
+
 process.on('uncaughtException', (cause) => {
   log.fatal({ cause }, 'a bug: the daemon ends')
   end(1)
@@ -71,8 +86,8 @@ function stop(signal: NodeJS.Signals): void {
 
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
-// Nothing is reloaded yet; unhandled, it would end the process when its terminal closes.
-process.on('SIGHUP', () => log.info({}, 'SIGHUP has no effect yet'))
+// Unhandled, it would end the process when its terminal closes.
+process.on('SIGHUP', () => void reload())
 // Unhandled, it would open Node's inspector to whoever can reach it.
 process.on('SIGUSR1', () => void daemon?.logStatus())
 
