@@ -73,7 +73,7 @@ function checked({ file, warnings }: Config): string {
 }
 
 function printed({ settings, switches, warnings }: Config): string {
-  const notes = warnings.map((warning) => `# warning: ${warning}\n`)
+  const notes = warnings.map((warning) => `# warning: ${warning.replace(/\p{Cc}/gu, ' ')}\n`)
   return `${notes.join('')}${printConfig(FLAGS, settings, switches.has('show-origin'))}`
 }
 

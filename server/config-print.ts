@@ -42,7 +42,7 @@ const SERVICE: Host = { env: {}, isRoot: true, isTerminal: false }
 
 /** All defaults, explained. What depends on where the daemon runs is a comment: a value would fix it. */
 export function printDefaults(table: Flags, program: { readonly name: string; readonly version: string }): string {
-  const parts = [HEAD(program)]
+  const parts = [header(program.name, program.version)]
   let group = ''
   for (const [name, flag] of Object.entries(table)) {
     if (name === FILE_FLAG) continue
@@ -53,13 +53,7 @@ export function printDefaults(table: Flags, program: { readonly name: string; re
   return parts.join('')
 }
 
-const HEAD = ({
-  name,
-  version,
-}: {
-  readonly name: string
-  readonly version: string
-}) => `# The defaults of ${name} ${version}.
+const header = (name: string, version: string) => `# The defaults of ${name} ${version}.
 # A flag is stronger than its variable (--data-dir is ${variableOf('data-dir')}), which is stronger than the key of this file.
 # Paths that are not absolute begin at the directory in which the daemon is started.
 ${VERSION_LINE}

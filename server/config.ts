@@ -135,7 +135,7 @@ export const USAGE: Usage = {
   name: 'ioasidd',
   version: VERSION,
   description: 'The daemon that owns the PASIDs (IOASIDs) of a host.',
-  after: `Each flag is also a variable and a key of the file: --data-dir is ${variableOf('data-dir')}, and data-dir there.`,
+  after: `Each flag is also a variable, --data-dir is ${variableOf('data-dir')}, and a key of the file, data-dir.`,
 }
 
 export function loadConfig(argv: readonly string[], host: Host, usage: Usage = USAGE): Loaded {

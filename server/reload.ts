@@ -1,6 +1,6 @@
 import type { Config, Loaded } from './config.ts'
 import type { Settings } from './config-sources.ts'
-import type { DaemonLog } from './log.ts'
+import type { Log } from './rpc/log.ts'
 
 /** What SIGHUP does: all sources are read again, and what can change while the daemon serves does. */
 
@@ -23,7 +23,7 @@ export interface ReloadOptions {
   load(): Loaded
   /** In the order in which they are applied; read at each reload, so a part may join later. */
   readonly parts: readonly ReloadablePart[]
-  readonly log: Pick<DaemonLog, 'info' | 'warn' | 'error'>
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>
 }
 
 /**
