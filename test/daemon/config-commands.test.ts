@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -10,6 +12,7 @@ import type { Flag, Host } from '../../server/config-flags.ts'
 import { printConfig, printDefaults } from '../../server/config-print.ts'
 import { readSources, type Setting, type Settings } from '../../server/config-sources.ts'
 import { runDaemon, tempDir } from '../support/daemon.ts'
+import { repositoryRoot } from '../support/repository.ts'
 
 const ADA: Host = { env: { HOME: '/home/ada', XDG_RUNTIME_DIR: '/run/user/1000' }, isRoot: false, isTerminal: false }
 const ROOT: Host = { env: {}, isRoot: true, isTerminal: true }
@@ -265,4 +268,17 @@ describe('the program', () => {
     expect(code).toBe(2)
     expect(stderr).toMatch(/^ioasidd: --history does not.*\. \(ioasidd config check also names 2 more\.\)\n$/)
   })
+})
+
+it('a command about the configuration loads nothing of gRPC', async () => {
+  const script = `
+    import Module from 'node:module'
+    import { runCommand } from './dist/server/commands.js'
+    const host = { env: { HOME: '/' }, isRoot: false, isTerminal: false }
+    const { exitCode } = await runCommand(['config', 'print'], host)
+    const loaded = Object.keys(Module._cache)
+    console.log(exitCode, loaded.some((path) => path.includes('/yaml/')), loaded.some((path) => /@grpc|lmdb|pino/.test(path)))`
+  const options = { cwd: repositoryRoot }
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], options)
+  expect(stdout).toBe('0 true false\n')
 })

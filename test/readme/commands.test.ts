@@ -47,6 +47,7 @@ test('every command of the README is run by a test', () => {
     'interop/cpp/Makefile',
     'interop/go/Makefile',
     'npx buf curl',
+    'ioasidd config',
   ]
   expect(blocks('sh').map((block) => known.filter((text) => block.includes(text)))).toEqual(known.map((text) => [text]))
 })

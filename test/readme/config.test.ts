@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { FLAGS, loadConfig } from '../../server/config.ts'
+import { tempDir } from '../support/daemon.ts'
+import { blocks, shellBlock } from '../support/readme.ts'
+import { repositoryRoot } from '../support/repository.ts'
+
+const run = promisify(execFile)
+
+/** The README's example as a file. */
+function exampleFile(): string {
+  const [example = '', ...others] = blocks('yaml')
+  expect(others).toEqual([])
+  const path = join(tempDir(), 'ioasidd.yaml')
+  writeFileSync(path, example)
+  return path
+}
+
+test('the configuration file of the README is accepted, and means what it says', () => {
+  const path = exampleFile()
+  const loaded = loadConfig(['--config', path], { env: {}, isRoot: true, isTerminal: false })
+  if (loaded.kind !== 'config') throw new Error(JSON.stringify(loaded))
+  expect(loaded.config).toMatchObject({
+    listeners: [{ isAdmin: true }, { isAdmin: false, address: { text: '127.0.0.1:7600' } }],
+    dataDir: '/var/lib/ioasidd',
+    space: {
+      capacity: 1_048_576,
+      reserved: [
+        [0, 0],
+        [5, 9],
+      ],
+      reuseDelayMs: 500,
+    },
+    log: { level: 'info' },
+  })
+})
+
+test('the commands of the README about the file do what it says', async () => {
+  const path = exampleFile()
+  const block = shellBlock('ioasidd config').replaceAll('ioasidd.yaml', path)
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('IOASIDD_')))
+  const options = { cwd: repositoryRoot, env }
+  const { stdout, stderr } = await run('bash', ['-euc', `shopt -s expand_aliases\n${block}`], options)
+  expect(stderr).toBe('')
+  const [defaults = '', printed = ''] = stdout.split(`ok: ${path}\n`)
+  for (const name of Object.keys(FLAGS).filter((key) => key !== 'config')) {
+    expect(defaults, name).toMatch(new RegExp(`^(# )?${name}: `, 'm'))
+  }
+  expect(printed).toMatch(/^reuse-delay: 500ms +# \S+\/ioasidd\.yaml:9$/m)
+  expect(printed).toMatch(/^ring: 16MiB +# default$/m)
+})
