@@ -3,6 +3,7 @@ import type { Usage } from './command-line.ts'
 import { type Fallback, flag, type Host, listFlag, placeOf, type UsageError, usageError } from './config-flags.ts'
 import { readSources, type Settings, variableOf } from './config-sources.ts'
 import { address, bytes, count, duration, oneOf, optionalFile, path, ranges, yesOrNo } from './config-values.ts'
+import type { OwnLimits } from './core/caller.ts'
 import type { SpaceConfig } from './core/state.ts'
 import type { EngineOptions } from './engine/engine.ts'
 import { type Address, isLocal } from './rpc/address.ts'
@@ -18,6 +19,10 @@ export interface Config {
   readonly limits: EngineOptions['limits']
   readonly snapshotTimeoutMs: number
   readonly leaseBounds: { readonly minTtlMs: number; readonly maxTtlMs: number }
+  /** Empty: there is no policy. */
+  readonly policyFile: string
+  /** Of one identity, where there is a policy. */
+  readonly own: OwnLimits
   readonly maxConnections: number
   readonly connectionIdleMs: number
   readonly maxInFlightBytes: number
@@ -75,6 +80,8 @@ export const FLAGS = {
   'max-connections': flag('Listening', count(1, 1_000_000), '16384', 'connections at once'),
   'connection-idle': flag('Listening', duration('1s', '24h'), '5m', 'a connection without an open call is closed then'),
 
+  'policy-file': flag('Access', optionalFile, '', 'YAML that says who may what; without one handles protect changes'),
+
   store: flag('Data', oneOf(['memory', 'lmdb'], ' (etcd is not there yet)'), 'lmdb', 'where the history is kept'),
   'data-dir': flag('Data', path, DEFAULT_DATA_DIR, 'directory of the lmdb store'),
   history: flag('Data', count(1, 1_000_000_000), '1000000', 'revisions kept; beyond it the oldest tenth is dropped'),
@@ -99,6 +106,9 @@ export const FLAGS = {
   'max-leases': flag('Limits', count(1, 1_000_000), '10000', 'leases'),
   'max-references': flag('Limits', count(1, 100_000_000), '4194304', 'pairs of an id and a lease that holds it'),
   'max-subscriptions': flag('Limits', count(1, 1_000_000), '10000', 'subscriptions'),
+  'max-own-sets': flag('Limits', count(1, 10_000_000), '25000', 'sets of one identity, where there is a policy'),
+  'max-own-leases': flag('Limits', count(1, 1_000_000), '2500', 'leases, likewise'),
+  'max-own-subscriptions': flag('Limits', count(1, 1_000_000), '2500', 'subscriptions, likewise'),
   'max-private-data': flag('Limits', bytes('0', '64GiB'), '64MiB', 'private data of all ids together'),
   'max-open-snapshots': flag('Limits', count(1, 10_000), '64', 'large snapshots that are read at once'),
   'max-undurable': flag('Limits', bytes('64KiB', '1GiB'), '64MiB', 'changes that wait for the disk'),
@@ -192,6 +202,12 @@ function toConfig(values: Values): Config {
     },
     snapshotTimeoutMs: values['snapshot-timeout'],
     leaseBounds: { minTtlMs: values['lease-ttl-min'], maxTtlMs: values['lease-ttl-max'] },
+    policyFile: values['policy-file'],
+    own: {
+      maxSets: values['max-own-sets'],
+      maxLeases: values['max-own-leases'],
+      maxSubscriptions: values['max-own-subscriptions'],
+    },
     maxConnections: values['max-connections'],
     connectionIdleMs: values['connection-idle'],
     maxInFlightBytes: values['max-in-flight'],

@@ -3,8 +3,10 @@ import { type Failure, fail, isFailure } from './core/failure.ts'
 import type { Chance, Clock } from './engine/clock.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
 import type { DaemonLog } from './log.ts'
+import { openPolicy, policyPart } from './policy.ts'
+import type { ReloadablePart } from './reload.ts'
 import { createAdmission } from './rpc/admission.ts'
-import { type CallerOf, createCallerOf } from './rpc/caller.ts'
+import { type CallerOf, createCallerOf, type RightsOf } from './rpc/caller.ts'
 import { type Connections, createConnections } from './rpc/connections.ts'
 import { createHealth, type Health } from './rpc/health.ts'
 import { createReflection, type Reflection } from './rpc/reflection.ts'
@@ -23,6 +25,8 @@ export interface Daemon {
   readonly stopped: Promise<0 | 1>
   /** Stops: refuses new work, ends the streams, waits for what is under way, at most 5 s. Twice is no fault. */
   drain(): void
+  /** What a reload of the configuration changes while it serves. */
+  readonly reloadable: readonly ReloadablePart[]
   /** Writes a line about how things are to the log. */
   logStatus(): Promise<void>
 }
@@ -53,6 +57,12 @@ export async function startDaemon(
   const store = await orRefusal(open(config, surroundings))
   if ('refusal' in store) return store
 
+  const policy = openPolicy(config.policyFile, config.own)
+  if ('problem' in policy) {
+    await store.close()
+    return { exitCode: 2, refusal: policy.problem }
+  }
+
   const ending = createEnding()
   const { space, limits } = config
   const engine = await orRefusal(startEngine({ store, clock, space, limits, onFailure: ending.fail }))
@@ -61,7 +71,9 @@ export async function startDaemon(
     return 'refusal' in engine ? engine : { exitCode: 2, refusal: contradictionText(config, engine.contradiction) }
   }
 
-  const face = await startFace(config, surroundings, engine)
+  // The policy may have changed since the daemon served last.
+  if (config.policyFile !== '') await engine.enforce(policy.rightsOf)
+  const face = await startFace(config, surroundings, engine, policy.rightsOf)
   if ('refusal' in face) {
     await engine.drain(DRAINING)
     await store.close()
@@ -79,6 +91,7 @@ export async function startDaemon(
     // A store that fails while it drains has failed, whichever of the two is through first.
     stopped: Promise.race([failed, drained.then(() => (ending.hasFailed ? failed : 0))]),
     drain: ending.drain,
+    reloadable: [policyPart(policy, engine, log)],
     logStatus: () => logStatus(parts),
   }
 }
@@ -112,7 +125,12 @@ interface Face {
   readonly connections: Connections
 }
 
-async function startFace(config: Config, { clock, log }: Surroundings, engine: Engine): Promise<Face | Refusal> {
+async function startFace(
+  config: Config,
+  { clock, log }: Surroundings,
+  engine: Engine,
+  rightsOf: RightsOf,
+): Promise<Face | Refusal> {
   const { snapshotTimeoutMs, leaseBounds, connectionIdleMs, maxInFlightBytes } = config
   const { after, soon } = clock
   const servicesFor = (callerOf: CallerOf) => {
@@ -128,7 +146,6 @@ async function startFace(config: Config, { clock, log }: Surroundings, engine: E
     }
     return createServices(options)
   }
-  const rightsOf = () => undefined
   const names = servicesFor(createCallerOf(rightsOf, false)).map(({ name }) => name)
   const health = createHealth(names)
   const reflection = createReflection([...names, health.name])

@@ -65,7 +65,7 @@ const { createLog, standardError, startDaemon } = await loadOrEnd()
 const log = createLog(loaded.config.log, standardError())
 for (const warning of loaded.warnings) log.warn({}, warning)
 
-const reloadable: readonly ReloadablePart[] = [logLevelPart(log)]
+const reloadable: ReloadablePart[] = [logLevelPart(log)]
 const reload = createReload({ settings: loaded.settings, load, parts: reloadable, log })
 
 process.on('uncaughtException', (cause) => {
@@ -102,4 +102,5 @@ const started = await startDaemon(loaded.config, {
 })
 if ('refusal' in started) end(started.exitCode, started.refusal)
 daemon = started
+reloadable.push(...started.reloadable)
 end(await started.stopped)

@@ -22,7 +22,7 @@ import { compacted, futureRevision } from './start-rules.ts'
 import { createSubscribe, type Opened, type SubscribeLimits, type SubscribeRequest } from './subscribe.ts'
 import { createTeardowns } from './teardown.ts'
 import { startUpkeep } from './upkeep.ts'
-import { createWatchers, forbiddenHolds } from './watchers.ts'
+import { createWatchers, forbiddenHolds, withRights } from './watchers.ts'
 
 /** The space, served: what rpc/ calls. Everything that it answers is durable. */
 export interface Engine {
@@ -144,6 +144,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     beatMs: Math.min(limits.leaseGraceMs / 2, MAX_BEAT_MS),
     onFailure: sequencer.stop,
   })
+  let policy: ((identity: string) => Rights | undefined) | undefined
   const watchers = createWatchers()
   const subscribe = createSubscribe({ feed, holdStreams, teardowns, watchers, limits })
   const compactRevision = () => upkeep.compactRevision
@@ -161,14 +162,17 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
       const isAsked = caller.rights !== undefined && request.sets !== 'all'
       const named = isAsked ? await findNamed(request.sets.setIds) : NOBODYS
       if (isFailure(named)) return named
-      const asked = { request, caller, named }
-      const open = ({ revision }: State, commit: Commit) =>
-        subscribe(state, commit, { spaceId, revision, compactRevision: upkeep.compactRevision }, asked)
+      const open = ({ revision }: State, commit: Commit) => {
+        // The policy may have changed while the log was read.
+        const asked = { request, caller: withRights(caller, policy?.(caller.identity) ?? caller.rights), named }
+        return subscribe(state, commit, { spaceId, revision, compactRevision: upkeep.compactRevision }, asked)
+      }
       // Who only watches changes nothing, and is not refused for what waits for the disk.
       if (request.hold === undefined) return await sequencer.read((current) => open(current, () => undefined))
       return await sequencer.alter(open, caller)
     },
     enforce: async (rightsOf) => {
+      policy = rightsOf
       // First, so that nobody is told of what his reference does not protect any longer.
       watchers.enforce(rightsOf)
       const ended = forbiddenHolds(state, rightsOf).map(({ leaseId }) =>

@@ -60,6 +60,7 @@ export function forbiddenHolds(state: State, rightsOf: (identity: string) => Rig
   })
 }
 
-function withRights(caller: Caller, rights: Rights | undefined): Caller {
+/** The same caller under another policy: nobody becomes an administrator who was none where he came in. */
+export function withRights(caller: Caller, rights: Rights | undefined): Caller {
   return { ...caller, rights, isAdmin: caller.isAdmin && (rights === undefined || rights.administer) }
 }
