@@ -63,7 +63,13 @@ module.exports = {
       'rpc-knows-engine-and-wire',
       'The rpc layer imports the core, the engine, proto and grpc, never a store or the daemon.',
       rpc,
-      allBut('^server/(core|engine|rpc)/', '^proto/', npm('@grpc/grpc-js')),
+      allBut('^server/(core|engine|rpc)/', '^proto/', npm('@grpc/grpc-js', 'koffi')),
+    ),
+    rule(
+      'credentials-in-one-file',
+      'Of the rpc layer only peer-credentials.ts calls the C library.',
+      { ...rpc, pathNot: '^server/rpc/peer-credentials\\.ts$' },
+      { path: npm('koffi') },
     ),
     rule('server-is-no-client', 'The server does not need the client.', { path: '^server/' }, { path: '^client/' }),
     rule(

@@ -2,17 +2,21 @@ import { join } from 'node:path'
 import type { Usage } from './command-line.ts'
 import { type Fallback, flag, type Host, listFlag, placeOf, type UsageError, usageError } from './config-flags.ts'
 import { readSources, type Settings, variableOf } from './config-sources.ts'
+import { checkTls, tlsOf } from './config-tls.ts'
 import { address, bytes, count, duration, oneOf, optionalFile, path, ranges, yesOrNo } from './config-values.ts'
 import type { OwnLimits } from './core/caller.ts'
 import type { SpaceConfig } from './core/state.ts'
 import type { EngineOptions } from './engine/engine.ts'
 import { type Address, isLocal } from './rpc/address.ts'
+import type { TlsFiles } from './rpc/certificate-files.ts'
 import { VERSION } from './version.ts'
 
 /** Flags, environment and file to one frozen Config. Every limit and every default is here. */
 
 export interface Config {
   readonly listeners: readonly Listener[]
+  /** What every listener on TCP speaks; undefined: without TLS. */
+  readonly tls: TlsFiles | undefined
   readonly store: 'memory' | 'lmdb'
   readonly dataDir: string
   readonly space: SpaceConfig
@@ -79,6 +83,11 @@ export const FLAGS = {
   insecure: flag('Listening', yesOrNo, 'false', 'serve on TCP that is not loopback, without TLS'),
   'max-connections': flag('Listening', count(1, 1_000_000), '16384', 'connections at once'),
   'connection-idle': flag('Listening', duration('1s', '24h'), '5m', 'a connection without an open call is closed then'),
+
+  'cert-file': flag('TLS', optionalFile, '', 'certificate, in PEM; with it every listener on TCP speaks TLS'),
+  'key-file': flag('TLS', optionalFile, '', 'its key, in PEM, not encrypted'),
+  'trusted-ca-file': flag('TLS', optionalFile, '', 'CAs, in PEM, of which the certificates of clients may be'),
+  'client-cert-auth': flag('TLS', yesOrNo, 'false', 'serve no client without a certificate on TCP'),
 
   'policy-file': flag('Access', optionalFile, '', 'YAML that says who may what; without one handles protect changes'),
 
@@ -152,7 +161,7 @@ export function loadConfig(argv: readonly string[], host: Host, usage: Usage = U
   const read = readSources(FLAGS, usage, argv, host)
   if (read.kind !== 'values') return read
   const { values, settings, file, switches } = read
-  const checks = [checkListeners, checkReserved, checkLeaseBounds].map((check) => check(values))
+  const checks = [checkTls, checkListeners, checkReserved, checkLeaseBounds].map((check) => check(values))
   const [wrong, ...more] = checks.filter((problem) => problem !== undefined).map((problem) => placed(problem, settings))
   if (wrong !== undefined) return usageError(wrong, ...more)
   const warnings = read.unknownVariables.map((name) => `${name} is set, but there is no such flag`)
@@ -173,6 +182,7 @@ type Values = Read['values']
 function toConfig(values: Values): Config {
   return {
     listeners: listenersOf(values),
+    tls: tlsOf(values),
     store: values.store,
     dataDir: values['data-dir'],
     space: {
@@ -229,11 +239,11 @@ function indexOf(addresses: readonly Address[], { text }: Address): number {
   return addresses.findIndex((address) => address.text === text)
 }
 
-function checkListeners({ listen, 'no-admin': noAdmin, insecure }: Values): string | undefined {
+function checkListeners({ listen, 'no-admin': noAdmin, insecure, 'cert-file': certFile }: Values): string | undefined {
   const open = listen.find((address) => !isLocal(address))
-  if (open !== undefined && !insecure) {
-    const how = 'it takes a Unix socket, a loopback address, or --insecure'
-    return `--listen ${open.text} would serve other hosts without TLS, which is not there yet: ${how}.`
+  if (open !== undefined && certFile === '' && !insecure) {
+    const how = 'it takes --cert-file and --key-file, or a Unix socket, a loopback address, or --insecure'
+    return `--listen ${open.text} would serve other hosts without TLS: ${how}.`
   }
   const stray = noAdmin.find((address) => indexOf(listen, address) < 0)
   if (stray === undefined) return undefined

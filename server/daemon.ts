@@ -12,6 +12,7 @@ import { createHealth, type Health } from './rpc/health.ts'
 import { createReflection, type Reflection } from './rpc/reflection.ts'
 import { MAX_MESSAGE_BYTES, type RpcServer, startRpcServer } from './rpc/server.ts'
 import { createServices, type ServiceOptions } from './rpc/services.ts'
+import { startTls, type Tls } from './rpc/tls.ts'
 import { openLmdbStore } from './store/lmdb.ts'
 import { createMemoryStore } from './store/memory.ts'
 import { type Store, StoreError } from './store/store.ts'
@@ -29,6 +30,8 @@ export interface Daemon {
   readonly reloadable: readonly ReloadablePart[]
   /** Writes a line about how things are to the log. */
   logStatus(): Promise<void>
+  /** Reads again what may change while it serves: the certificates. What is not fit for use is logged, and what there was stays. */
+  reload(): Promise<void>
 }
 
 /** Why the daemon does not start: 2 where the configuration is to blame. */
@@ -93,6 +96,9 @@ export async function startDaemon(
     drain: ending.drain,
     reloadable: [policyPart(policy, engine, log)],
     logStatus: () => logStatus(parts),
+    reload: async () => {
+      await parts.tls?.reload()
+    },
   }
 }
 
@@ -123,6 +129,8 @@ interface Face {
   readonly health: Health
   readonly reflection: Reflection
   readonly connections: Connections
+  /** undefined: listeners on TCP speak without it. */
+  readonly tls: Tls | undefined
 }
 
 async function startFace(
@@ -159,18 +167,23 @@ async function startFace(
     log,
   })
 
+  const tls = config.tls === undefined ? undefined : await startTls(config.tls, clock, log)
+  if (tls !== undefined && 'problem' in tls) return { exitCode: 1, refusal: `${tls.problem}.` }
+  const secure = tls?.secure
+
   const servers: RpcServer[] = []
   for (const { address, isAdmin } of config.listeners) {
     const services = [...servicesFor(createCallerOf(rightsOf, isAdmin)), health, ...reflection.services]
-    const server = await startRpcServer({ address, services, connections, admission, connectionIdleMs, log })
+    const server = await startRpcServer({ address, services, connections, secure, admission, connectionIdleMs, log })
     if ('problem' in server) {
+      tls?.close()
       for (const other of servers) other.stopAccepting()
       await Promise.all(servers.map((other) => other.shutdown(clock.after, 0)))
       return { exitCode: 1, refusal: `${server.problem}.` }
     }
     servers.push(server)
   }
-  return { servers, health, reflection, connections }
+  return { servers, health, reflection, connections, tls }
 }
 
 function createEnding() {
@@ -240,9 +253,14 @@ async function stopAtOnce(parts: Parts, cause: unknown): Promise<1> {
 }
 
 /** In this order: who asks is told not to come, nobody new gets in, and who is there is told to leave. */
-async function turnAway({ health, reflection, servers, clock }: Parts, why: Failure, graceMs: number): Promise<number> {
+async function turnAway(
+  { health, reflection, servers, tls, clock }: Parts,
+  why: Failure,
+  graceMs: number,
+): Promise<number> {
   health.stop(why)
   for (const server of servers) server.stopAccepting()
+  tls?.close()
   reflection.stop(why)
   // `shutdown` waits for open streams, which the engine ends in the same turn.
   const cut = await Promise.all(servers.map((server) => server.shutdown(clock.after, graceMs)))

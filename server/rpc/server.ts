@@ -10,9 +10,12 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import type { Address } from './address.ts'
-import type { Connections } from './connections.ts'
+import { addressOf, type Connections } from './connections.ts'
 import { type ListenProblem, listen } from './listen.ts'
 import type { Log } from './log.ts'
+import { setPeer, strangerAt } from './peer.ts'
+import { loadPeerCredentials } from './peer-credentials.ts'
+import type { Secure } from './secure.ts'
 import type { After } from './stream.ts'
 
 /** One listener and the gRPC server behind it. */
@@ -32,6 +35,8 @@ export interface RpcServerOptions {
     readonly implementation: UntypedServiceImplementation
   }[]
   readonly connections: Connections
+  /** Of listeners on TCP. undefined: they speak without TLS. */
+  readonly secure: Secure | undefined
   readonly admission: ServerInterceptor
   /** A connection without an open call is closed after so long: where Node has given it up nobody else closes it. */
   readonly connectionIdleMs: number
@@ -60,6 +65,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const server = new Server({ ...OPTIONS, 'grpc.max_connection_idle_ms': connectionIdleMs, interceptors: [admission] })
   for (const { definition, implementation } of options.services) server.addService(definition, implementation)
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  const identify = await identifierOf(options)
   const sockets = new Set<Socket>()
   let isShuttingDown = false
   let onNoneLeft: () => void = () => undefined
@@ -69,14 +75,16 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     // One that has to wait may end before anybody listens to it.
     socket.on('error', () => undefined)
     connections.admit(socket, () => {
-      // It had to wait for its turn, which comes too late.
-      if (isShuttingDown) return void socket.destroy()
-      sockets.add(socket)
-      socket.once('close', () => {
-        sockets.delete(socket)
-        if (sockets.size === 0) onNoneLeft()
+      identify(socket, (identified) => {
+        // It had to wait for its turn, or for its peer, and comes too late.
+        if (isShuttingDown) return void socket.destroy()
+        sockets.add(socket)
+        socket.once('close', () => {
+          sockets.delete(socket)
+          if (sockets.size === 0) onNoneLeft()
+        })
+        injector.injectConnection(identified)
       })
-      injector.injectConnection(socket)
     })
   }
   const listening = await listen(options.address, onConnection, log)
@@ -106,5 +114,17 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       for (const socket of sockets) socket.destroy()
       return cut
     },
+  }
+}
+
+/** Finds out who has connected, and goes on with the connection that knows it, or not at all. */
+type Identifier = (socket: Socket, serve: (identified: Socket) => void) => void
+
+async function identifierOf({ address, secure, log }: RpcServerOptions): Promise<Identifier> {
+  if (address.kind === 'tcp' && secure !== undefined) return secure.accept
+  const peer = address.kind === 'unix' ? await loadPeerCredentials(log) : (at: Socket) => strangerAt(addressOf(at))
+  return (socket, serve) => {
+    setPeer(socket, peer(socket))
+    serve(socket)
   }
 }

@@ -71,6 +71,8 @@ const cases: [string, string, string | undefined][] = [
   ['server/rpc/b.ts', '../../proto/load.ts', undefined],
   ['server/rpc/c.ts', '../store/store.ts', 'rpc-knows-engine-and-wire'],
   ['server/rpc/d.ts', '../config.ts', 'rpc-knows-engine-and-wire'],
+  ['server/rpc/peer-credentials.ts', 'koffi', undefined],
+  ['server/rpc/e.ts', 'koffi', 'credentials-in-one-file'],
 
   ['server/main.ts', './store/lmdb.ts', undefined],
   ['server/a.ts', '../client/index.ts', 'server-is-no-client'],
