@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Log } from './log.ts'
 import type { After } from './stream.ts'
@@ -77,8 +77,8 @@ export function createHandshakes(after: After, log: Log): Handshakes {
     },
     failed: (secured, why) => {
       if (why === '')
-        return log.debug({ address: secured.remoteAddress }, 'a peer left before its TLS handshake was through')
-      tell(secured.remoteAddress, why)
+        return log.debug({ address: addressOf(secured) }, 'a peer left before its TLS handshake was through')
+      tell(addressOf(secured), why)
     },
     close: () => {
       isClosed = true
@@ -93,4 +93,10 @@ export function createHandshakes(after: After, log: Log): Handshakes {
  */
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string | undefined {
   return remoteAddress === undefined ? undefined : `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+}
+
+/** For the log. The socket that one which was refused was made of still knows, if Node lets it be seen. */
+function addressOf(secured: TLSSocket): string | undefined {
+  const made: unknown = '_parent' in secured ? secured._parent : undefined
+  return secured.remoteAddress ?? (made instanceof Socket ? made.remoteAddress : undefined)
 }
