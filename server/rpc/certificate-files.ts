@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
+import { constants, type FileHandle, open } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 
 /** Where TLS finds what it needs, in PEM. */
@@ -51,9 +51,9 @@ export async function readFiles({ certFile, keyFile, trustedCaFile }: TlsFiles):
 async function readFile(path: string): Promise<Content['read']> {
   let file: FileHandle | undefined
   try {
-    file = await open(path)
+    // A pipe is not waited for until somebody writes to it.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const stat = await file.stat()
-    // Of a pipe the end may never come, and the next look would find it empty.
     if (!stat.isFile()) return 'it is no file'
     if (stat.size > MAX_FILE_BYTES) return `it has more than ${MAX_FILE_BYTES} bytes`
     return await file.readFile()
