@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { constants as crypto, X509Certificate } from 'node:crypto'
 import { constants, type FileHandle, open } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 
@@ -26,6 +26,7 @@ interface Content {
 
 /** What the files hold, checked and fit for use. */
 export interface Certificates {
+  /** All that TLS is set up with: nothing of before is left when others take their place. */
   readonly options: SecureContextOptions
   /** When the daemon's certificate ends, in milliseconds since 1970. */
   readonly expiresMs: number
@@ -35,6 +36,21 @@ export interface Certificates {
 export interface CertificateProblem {
   readonly problem: string
 }
+
+/**
+ * No resumption: a peer would come back by a session of before, without the certificate being looked at again, when its CA
+ * has long been removed. And no second handshake within a connection: its peer stays who it was.
+ */
+const SETTINGS = {
+  minVersion: 'TLSv1.2',
+  // Those of TLS 1.2 that HTTP/2 allows (RFC 9113, section 9.2.2), all with forward secrecy; TLS 1.3 has no others.
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305',
+  ].join(':'),
+  secureOptions: crypto.SSL_OP_NO_TICKET | crypto.SSL_OP_NO_RENEGOTIATION,
+} satisfies SecureContextOptions
 
 /** Far more than all public CAs take. A path that leads to something endless must not. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -49,19 +65,24 @@ export async function readFiles({ certFile, keyFile, trustedCaFile }: TlsFiles):
 }
 
 async function readFile(path: string): Promise<Content['read']> {
-  let file: FileHandle | undefined
   try {
     // A pipe is not waited for until somebody writes to it.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    const stat = await file.stat()
-    if (!stat.isFile()) return 'it is no file'
-    if (stat.size > MAX_FILE_BYTES) return `it has more than ${MAX_FILE_BYTES} bytes`
-    return await file.readFile()
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      return await contentOf(file)
+    } finally {
+      await file.close()
+    }
   } catch (cause) {
     return cause instanceof Error ? cause.message : String(cause)
-  } finally {
-    await file?.close()
   }
+}
+
+async function contentOf(file: FileHandle): Promise<Content['read']> {
+  const stat = await file.stat()
+  if (!stat.isFile()) return 'it is no file'
+  if (stat.size > MAX_FILE_BYTES) return `it has more than ${MAX_FILE_BYTES} bytes`
+  return await file.readFile()
 }
 
 export function isSame(one: Contents, other: Contents): boolean {
@@ -99,7 +120,7 @@ function load(
   ca: Content | undefined,
   expiresMs: number,
 ): Certificates | CertificateProblem {
-  const options = { cert: cert.read, key: key.read, ...(ca === undefined ? {} : { ca: ca.read }) }
+  const options = { ...SETTINGS, cert: cert.read, key: key.read, ...(ca === undefined ? {} : { ca: ca.read }) }
   try {
     createSecureContext(options)
     return { options, expiresMs }

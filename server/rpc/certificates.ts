@@ -60,9 +60,16 @@ export async function keepCertificates(options: KeeperOptions): Promise<Certific
     return undefined
   }
 
-  const look = async () => {
-    const contents = await readFiles(files)
-    if (isClosed) return
+  let reading: Promise<unknown> = Promise.resolve()
+  /** One after the other: what was read earlier is not to be taken after what was read later. */
+  const read = (then: (contents: Contents) => CertificateProblem | undefined) => {
+    const taken = reading.then(() => readFiles(files)).then(then)
+    reading = taken
+    return taken
+  }
+
+  const look = (contents: Contents): undefined => {
+    if (isClosed) return undefined
     // What is half written, or new in one file and old in another, does not stay so until the next look.
     const isSettled = isSame(contents, lastSeen)
     lastSeen = contents
@@ -72,7 +79,7 @@ export async function keepCertificates(options: KeeperOptions): Promise<Certific
   }
   let cancel: () => void = () => undefined
   const lookLater = () => {
-    cancel = clock.after(LOOK_MS, () => void look())
+    cancel = clock.after(LOOK_MS, () => void read(look))
   }
   lookLater()
 
@@ -80,10 +87,7 @@ export async function keepCertificates(options: KeeperOptions): Promise<Certific
     get current() {
       return current
     },
-    reload: async () => {
-      const contents = await readFiles(files)
-      return isSame(contents, inUse) ? undefined : take(contents)
-    },
+    reload: () => read((contents) => (isSame(contents, inUse) ? undefined : take(contents))),
     close: () => {
       isClosed = true
       cancel()

@@ -1,6 +1,5 @@
-import { constants } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { createServer, type SecureContextOptions, type TLSSocket, type TlsOptions } from 'node:tls'
+import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import type { Certificates } from './certificate-files.ts'
 import { identityOf } from './certificate-identity.ts'
 import { createHandshakes } from './handshakes.ts'
@@ -30,26 +29,10 @@ export interface SecureOptions {
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
-/**
- * No resumption: a peer would come back by a session of before, without the certificate being looked at again, when its CA
- * has long been removed. And no second handshake within a connection: its peer stays who it was.
- */
-const SETTINGS: SecureContextOptions = {
-  minVersion: 'TLSv1.2',
-  // Those of TLS 1.2 that HTTP/2 allows (RFC 9113, section 9.2.2), all with forward secrecy; TLS 1.3 has no others.
-  ciphers: [
-    'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
-    'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384',
-    'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305',
-  ].join(':'),
-  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-}
-
 export function createSecure(options: SecureOptions): Secure {
   const { asksForCertificate, needsCertificate, after, log } = options
   const handshakes = createHandshakes(after, log)
   const settings: TlsOptions = {
-    ...SETTINGS,
     ...options.certificates.options,
     ALPNProtocols: ['h2'],
     requestCert: asksForCertificate,
@@ -73,7 +56,7 @@ export function createSecure(options: SecureOptions): Secure {
     accept: (socket, serve) => {
       if (handshakes.begin(socket, serve)) server.emit('connection', socket)
     },
-    use: ({ options: changed }) => server.setSecureContext({ ...SETTINGS, ...changed }),
+    use: ({ options: changed }) => server.setSecureContext(changed),
     close: handshakes.close,
   }
 }

@@ -95,6 +95,14 @@ describe('a configuration', () => {
     ])
   })
 
+  it('serves other hosts by TLS without --insecure', () => {
+    expect(load([]).tls).toBeUndefined()
+    const tls = ['--listen', '0.0.0.0:7600', '--cert-file', 'c', '--key-file', 'k']
+    expect(load(tls).tls).toEqual({ certFile: 'c', keyFile: 'k', trustedCaFile: undefined, clientCertAuth: false })
+    const clients = { IOASIDD_TRUSTED_CA_FILE: 'ca', IOASIDD_CLIENT_CERT_AUTH: 'true' }
+    expect(load(tls, clients).tls).toMatchObject({ trustedCaFile: 'ca', clientCertAuth: true })
+  })
+
   it('is frozen through and through', () => {
     const { space, listeners } = load([])
     expect([space, listeners, listeners[0], listeners[0]?.address].every(Object.isFrozen)).toBe(true)
@@ -149,6 +157,11 @@ describe('what is wrong is refused in a sentence', () => {
     [`--listen unix:///${'x'.repeat(107)}`, /at most 107 bytes/],
     ['--listen 0.0.0.0:7600', /^--listen 0\.0\.0\.0:7600 would serve other hosts without TLS.* --insecure\.$/],
     ['--listen [::]:7600', /^--listen \[::\]:7600 would serve other hosts/],
+    ['--cert-file c', /^--cert-file needs --key-file: /],
+    ['--key-file k', /^--key-file needs --cert-file: /],
+    ['--trusted-ca-file ca', /^--trusted-ca-file needs --cert-file and --key-file: /],
+    ['--client-cert-auth --cert-file c --key-file k', /^--client-cert-auth needs --trusted-ca-file: /],
+    ['--client-cert-auth', /^--client-cert-auth needs --trusted-ca-file: /],
     ['--listen 127.0.0.1:1 --no-admin 127.0.0.1:2', /^--no-admin does not take '127\.0\.0\.1:2': .* 127\.0\.0\.1:1\.$/],
     ['--log-level loud', /debug or info or warn or error or fatal/],
     ['--log-format xml', /text or json/],

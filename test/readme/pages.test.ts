@@ -85,11 +85,31 @@ test('the operator learns how it is, who had an id, and why it is not free', asy
   await daemon.stop()
 })
 
+test('a tenant with a certificate of the CA that the page makes is served over TLS', async () => {
+  const [issue = '', serve = ''] = fenced(page('server/README.md'), 'sh').filter((block) => /openssl|7600/.test(block))
+  const [start = '', call = ''] = serve.trim().split('\n')
+  const directory = tempDir()
+  await run('bash', ['-euc', issue], { cwd: directory })
+  const flags = start.replace(/^.* 127\.0\.0\.1:7600 /, '').split(' ')
+  const args = flags.map((flag) => (flag.startsWith('--') ? flag : join(directory, flag)))
+  const daemon = await startDaemon({ args: ['--store', 'memory', ...args] })
+  const program = join(repositoryRoot, 'dist/ioasidctl/main.js')
+  const line = call.replace(':7600', daemon.address.slice(daemon.address.indexOf(':')))
+  const script = `ioasidctl() { '${process.execPath}' '${program}' "$@"; }\n${line}`
+  expect((await run('bash', ['-euc', script], { cwd: directory })).stdout).toBe('status  SERVING\n')
+  await daemon.stop()
+})
+
 test('every command of the pages is run by a test', () => {
-  const commands = fenced(page('server/README.md'), 'sh').flatMap((block) => block.trim().split('\n'))
+  const commands = fenced(page('server/README.md'), 'sh').flatMap((block) => block.trim().split(/(?<!\\)\n/))
   expect(commands).toEqual([
     // With a socket and a directory of its own: the README's tests.
     'npm start -- --listen unix:///run/ioasidd/ioasidd.sock --data-dir /var/lib/ioasidd',
+    ...['ca', 'server', 'vm-a'].map((name) =>
+      expect.stringMatching(new RegExp(`^openssl req .* -keyout ${name}.key `)),
+    ),
+    expect.stringMatching(/^npm start -- --listen 127\.0\.0\.1:7600 --cert-file /),
+    'ioasidctl --endpoint localhost:7600 --cacert ca.crt --cert vm-a.crt --key vm-a.key health',
     'ioasidctl health',
     'ioasidctl status',
     'ioasidctl top',

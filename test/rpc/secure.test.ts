@@ -1,4 +1,4 @@
-import { createServer as createHttp2Server } from 'node:http2'
+import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { type Peer, peerOf } from '../../server/rpc/peer.ts'
@@ -26,6 +26,22 @@ describe('who has a certificate of a trusted CA, for clients', () => {
     expect(await attempt(there, as(leaves.spiffe))).not.toBe('refused')
     http2.emit('connection', there.served[0])
     expect(peers.map(({ identity }) => identity)).toEqual(['spiffe://example.org/vm-a'])
+  })
+
+  it('leaves nothing behind when it goes, or its session is ended', async () => {
+    const there = await listening()
+    const http2 = createHttp2Server()
+    const sessions: ServerHttp2Session[] = []
+    http2.on('session', (session) => void sessions.push(session))
+    for (const _client of ['goes', 'is ended']) {
+      await attempt(there, as(leaves.dns))
+      http2.emit('connection', there.served.at(-1))
+    }
+    there.clients[0]?.destroy()
+    await Promise.all(there.accepted.slice(0, 1).map(closed))
+    expect(there.accepted.map(({ destroyed }) => destroyed)).toEqual([true, false])
+    sessions[1]?.destroy()
+    await Promise.all(there.accepted.map(closed))
   })
 
   it('is served by TLS 1.2 as by 1.3, and whatever has come before its handshake could begin', async () => {

@@ -39,6 +39,8 @@ export interface Listening {
   readonly lines: readonly Line[]
   readonly accepted: readonly Socket[]
   readonly served: readonly TLSSocket[]
+  /** The other ends, of `attempt`. */
+  readonly clients: TLSSocket[]
   readonly port: number
 }
 
@@ -77,7 +79,7 @@ export async function listening(options: ListeningOptions = {}): Promise<Listeni
     for (const socket of accepted) socket.destroy()
     server.close()
   })
-  return { clock, secure, lines, accepted, served, port }
+  return { clock, secure, lines, accepted, served, clients: [], port }
 }
 
 export const H2: ConnectionOptions = { host: '127.0.0.1', ca: fleetCa, servername: 'localhost', ALPNProtocols: ['h2'] }
@@ -85,9 +87,13 @@ export const H2: ConnectionOptions = { host: '127.0.0.1', ca: fleetCa, servernam
 export const as = (cert: string): ConnectionOptions => ({ cert, key: leafKey })
 
 /** Whether it was served, and as whom. */
-export async function attempt({ served, port }: Listening, options: ConnectionOptions = {}): Promise<Peer | 'refused'> {
+export async function attempt(
+  { served, clients, port }: Listening,
+  options: ConnectionOptions = {},
+): Promise<Peer | 'refused'> {
   const before = served.length
   const socket = connect({ ...H2, port, ...options })
+  clients.push(socket)
   onTestFinished(() => void socket.destroy())
   const isServed = await new Promise<boolean>((resolve) => {
     socket.once('data', () => resolve(true))
