@@ -4,8 +4,10 @@ import { connect as connectPlain } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
+import { type ChannelCredentials, credentials, Metadata, makeClientConstructor, type ServiceError } from '@grpc/grpc-js'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { connect } from '../../client/index.ts'
+import { serviceDefinition } from '../../proto/load.ts'
 import { client, stranger } from '../support/certificates.ts'
 import { runDaemon, startDaemon, tempDir } from '../support/daemon.ts'
 import { fleetCa, leafKey, leaves } from '../support/fleet-certificates.ts'
@@ -60,6 +62,24 @@ describe('a daemon with a certificate', () => {
     expect(await ioasidctl(v6, ...strange, ...once)).toMatch(/^4: .*certificate may not be trusted there/)
     expect(await ioasidctl(v4, ...once)).toMatch(/^4: .*TLS may be wanted there/)
     expect(await daemon.stop()).toMatchObject({ code: 0 })
+  })
+
+  it('knows each caller by the certificate, or the user, that it comes with', async () => {
+    const { server, at } = certificates()
+    const listen = ['127.0.0.1:0', `unix://${tempDir()}/x.sock`]
+    const daemon = await startDaemon({ listen, args: [...MEMORY, ...server, '--trusted-ca-file', at('ca.crt')] })
+    const [tcp = '', unix = ''] = daemon.addresses
+    const secret = (cert?: string) => {
+      const own = cert === undefined ? null : Buffer.from(cert)
+      return credentials.createSsl(Buffer.from(fleetCa), own && Buffer.from(leafKey), own)
+    }
+    expect(await ownerOf(tcp, secret(leaves.spiffe))).toBe('spiffe://example.org/vm-a')
+    expect(await ownerOf(tcp, secret(leaves.dns))).toBe('dns:host.example')
+    expect(await ownerOf(tcp, secret(leaves.cn))).toBe('cn:uid:0')
+    expect(await ownerOf(tcp, secret(leaves.commas))).toBe('')
+    expect(await ownerOf(tcp, secret())).toBe('')
+    expect(await ownerOf(unix, credentials.createInsecure())).toBe(`uid:${process.getuid?.()}`)
+    await daemon.stop()
   })
 
   it('changes it under load without one failed call, and half-written files change nothing', async () => {
@@ -191,5 +211,18 @@ function certificateAt(address: string): Promise<string | undefined> {
     })
     socket.once('error', reject)
     socket.once('close', () => reject(new Error('closed')))
+  })
+}
+
+/** Whose a set is that is made there. */
+function ownerOf(address: string, secret: ChannelCredentials): Promise<unknown> {
+  const Service = makeClientConstructor(serviceDefinition('ioasid.v1.SetService'), 'SetService')
+  const options = { 'grpc.ssl_target_name_override': 'localhost', 'grpc.use_local_subchannel_pool': 1 }
+  const service = new Service(address, secret, options)
+  onTestFinished(() => service.close())
+  return new Promise((resolve, reject) => {
+    const done = (error: ServiceError | null, answer?: { set: { owner?: string } }) =>
+      error === null ? resolve(answer?.set.owner) : reject(error)
+    service['CreateSet']?.({ quota: '1' }, new Metadata(), { deadline: Date.now() + 20_000 }, done)
   })
 }
