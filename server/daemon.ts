@@ -4,7 +4,7 @@ import type { Chance, Clock } from './engine/clock.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
 import type { DaemonLog } from './log.ts'
 import { openPolicy, policyPart } from './policy.ts'
-import type { ReloadablePart } from './reload.ts'
+import { certificatesPart, type ReloadablePart } from './reload.ts'
 import { createAdmission } from './rpc/admission.ts'
 import { type CallerOf, createCallerOf, type RightsOf } from './rpc/caller.ts'
 import { type Connections, createConnections } from './rpc/connections.ts'
@@ -30,8 +30,6 @@ export interface Daemon {
   readonly reloadable: readonly ReloadablePart[]
   /** Writes a line about how things are to the log. */
   logStatus(): Promise<void>
-  /** Reads again what may change while it serves: the certificates. What is not fit for use is logged, and what there was stays. */
-  reload(): Promise<void>
 }
 
 /** Why the daemon does not start: 2 where the configuration is to blame. */
@@ -94,11 +92,8 @@ export async function startDaemon(
     // A store that fails while it drains has failed, whichever of the two is through first.
     stopped: Promise.race([failed, drained.then(() => (ending.hasFailed ? failed : 0))]),
     drain: ending.drain,
-    reloadable: [policyPart(policy, engine, log)],
+    reloadable: [policyPart(policy, engine, log), ...(parts.tls === undefined ? [] : [certificatesPart(parts.tls)])],
     logStatus: () => logStatus(parts),
-    reload: async () => {
-      await parts.tls?.reload()
-    },
   }
 }
 

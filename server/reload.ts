@@ -1,6 +1,7 @@
 import type { Config, Loaded } from './config.ts'
 import type { Settings } from './config-sources.ts'
 import type { Log } from './rpc/log.ts'
+import type { Tls } from './rpc/tls.ts'
 
 /** What SIGHUP does: all sources are read again, and what can change while the daemon serves does. */
 
@@ -83,13 +84,25 @@ function keyOf(value: unknown): string {
   return JSON.stringify(value)
 }
 
-/** The one part that is there before the daemon serves. */
+/** The part that is there before the daemon serves. */
 export function logLevelPart(log: { level: string }): ReloadablePart {
   return {
     name: 'log level',
     flags: ['log-level'],
     apply: (config) => {
       log.level = config.log.level
+    },
+  }
+}
+
+/** The files that the flags name are read again; which ones they name is for a restart. */
+export function certificatesPart({ reload }: Pick<Tls, 'reload'>): ReloadablePart {
+  return {
+    name: 'certificates',
+    flags: [],
+    apply: async () => {
+      const refused = await reload()
+      if (refused !== undefined) throw new Error(`${refused.problem}.`)
     },
   }
 }

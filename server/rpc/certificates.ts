@@ -13,7 +13,7 @@ import type { Log } from './log.ts'
 /** The certificates that are in use, and what keeps them the ones of the files. */
 export interface CertificateKeeper {
   readonly current: Certificates
-  /** Reads the files now. What they hold is used if it is fit for use; else what there was stays, and this is why. */
+  /** Reads the files now. What they hold is used if it is fit for use; else what there was stays, and this is why, for the caller to tell. */
   reload(): Promise<CertificateProblem | undefined>
   /** Looks no more. */
   close(): void
@@ -49,7 +49,6 @@ export async function keepCertificates(options: KeeperOptions): Promise<Certific
     const checked = checkFiles(contents, clock.wallMs())
     if ('problem' in checked) {
       refused = contents
-      log.error({ problem: checked.problem }, 'the certificates were not reloaded: those in use stay')
       return checked
     }
     refused = undefined
@@ -74,7 +73,8 @@ export async function keepCertificates(options: KeeperOptions): Promise<Certific
     const isSettled = isSame(contents, lastSeen)
     lastSeen = contents
     const isKnown = isSame(contents, inUse) || (refused !== undefined && isSame(contents, refused))
-    if (isSettled && !isKnown) take(contents)
+    const wrong = isSettled && !isKnown ? take(contents) : undefined
+    if (wrong !== undefined) log.error(wrong, 'the certificates were not reloaded: those in use stay')
     lookLater()
   }
   let cancel: () => void = () => undefined
