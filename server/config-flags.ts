@@ -1,4 +1,5 @@
 import type { ValueKind } from './config-values.ts'
+import type { HandedSocket } from './socket-activation.ts'
 
 /** What a flag is, for whoever reads, prints or lists them. */
 
@@ -30,6 +31,8 @@ export interface Host {
   readonly isRoot: boolean
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean
+  /** What `fd://` stands for. undefined: it is not known here, since nothing is started. */
+  readonly handedOver?: readonly HandedSocket[]
 }
 
 export type Flags = Readonly<Record<string, Flag<unknown>>>

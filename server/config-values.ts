@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Address, tcpAddress, unixAddress } from './rpc/address.ts'
+import { type Address, type HandedOver, handedOver, tcpAddress, unixAddress } from './rpc/address.ts'
 
 /** What a flag takes: how it is written, in a usage line and in a refusal, and what it means. Pure. */
 export interface ValueKind<Value> {
@@ -113,11 +113,21 @@ function parseRanges(text: string, max: number): readonly Range[] | undefined {
 const MAX_SOCKET_PATH = 107
 const MAX_PORT = 65_535
 
-/** `unix:///run/x.sock`, `127.0.0.1:7600`, `tcp://[::1]:7600`; `localhost` is 127.0.0.1. */
-export const address: ValueKind<Address> = {
+/** `unix:///run/x.sock`, `127.0.0.1:7600`, `tcp://[::1]:7600`; `localhost` is 127.0.0.1. `fd://`, `fd://3`, `fd://NAME`. */
+export const address: ValueKind<Address | HandedOver> = {
   placeholder: 'ADDRESS',
-  allowed: `unix:///PATH (absolute, at most ${MAX_SOCKET_PATH} bytes), IP:PORT, [IPv6]:PORT (fd:// is not there yet)`,
-  parse: (text) => parseUnix(text) ?? parseTcp(text),
+  allowed: `unix:///PATH (absolute, at most ${MAX_SOCKET_PATH} bytes), IP:PORT, [IPv6]:PORT, fd://, fd://NAME or fd://3`,
+  parse: (text) => parseUnix(text) ?? parseTcp(text) ?? parseHandedOver(text),
+}
+
+/** A name as systemd takes it: at most 255 printable characters of ASCII, no colon. All digits, it is a number, 3 or more. */
+function parseHandedOver(text: string): HandedOver | undefined {
+  const [, which] = /^fd:\/\/([!-9;-~]{0,255})$/.exec(text) ?? []
+  if (which === undefined) return undefined
+  if (which === '') return handedOver('all')
+  if (!/^\d+$/.test(which)) return handedOver(which)
+  const fd = Number(which)
+  return fd >= 3 && fd < 10_000 ? handedOver(fd) : undefined
 }
 
 function parseUnix(text: string): Address | undefined {

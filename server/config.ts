@@ -9,6 +9,7 @@ import type { SpaceConfig } from './core/state.ts'
 import type { EngineOptions } from './engine/engine.ts'
 import { type Address, isLocal } from './rpc/address.ts'
 import type { TlsFiles } from './rpc/certificate-files.ts'
+import { unserved, type WithRealAddresses, withRealAddresses } from './socket-activation.ts'
 import { VERSION } from './version.ts'
 
 /** Flags, environment and file to one frozen Config. Every limit and every default is here. */
@@ -72,13 +73,16 @@ const DEFAULT_LOG_FORMAT: Fallback = {
   of: ({ isTerminal }) => (isTerminal ? 'text' : 'json'),
 }
 
+const LISTEN_HELP =
+  'where to serve: unix:///PATH, IP:PORT (0 picks one), fd:// (all that systemd hands over), fd://NAME or fd://3'
+
 const MAX_CAPACITY = 16_777_216
 
 /** Every flag by its name. A test compares the README's reference with it. */
 export const FLAGS = {
   config: flag('Configuration', optionalFile, '', 'YAML with flags by name, weaker than flags and variables'),
 
-  listen: listFlag('Listening', address, DEFAULT_LISTEN, 'where to serve; port 0 picks a free one'),
+  listen: listFlag('Listening', address, DEFAULT_LISTEN, LISTEN_HELP),
   'no-admin': listFlag('Listening', address, '', 'a --listen address that does not serve AdminService'),
   insecure: flag('Listening', yesOrNo, 'false', 'serve on TCP that is not loopback, without TLS'),
   'max-connections': flag('Listening', count(1, 1_000_000), '16384', 'connections at once'),
@@ -160,11 +164,14 @@ export const USAGE: Usage = {
 export function loadConfig(argv: readonly string[], host: Host, usage: Usage = USAGE): Loaded {
   const read = readSources(FLAGS, usage, argv, host)
   if (read.kind !== 'values') return read
-  const { values, settings, file, switches } = read
+  const { settings, file, switches } = read
+  const values = withRealAddresses(read.values, host.handedOver)
+  if (typeof values === 'string') return usageError(placed(values, settings))
   const checks = [checkTls, checkListeners, checkReserved, checkLeaseBounds].map((check) => check(values))
   const [wrong, ...more] = checks.filter((problem) => problem !== undefined).map((problem) => placed(problem, settings))
   if (wrong !== undefined) return usageError(wrong, ...more)
-  const warnings = read.unknownVariables.map((name) => `${name} is set, but there is no such flag`)
+  const strays = read.unknownVariables.map((name) => `${name} is set, but there is no such flag`)
+  const warnings = [...strays, ...unserved(values.listen, host.handedOver)]
   return { kind: 'config', config: freeze(toConfig(values)), warnings, settings, file, switches }
 }
 
@@ -177,7 +184,7 @@ function placed(problem: string, settings: Settings): string {
 }
 
 type Read = Extract<ReturnType<typeof readSources<typeof FLAGS>>, { kind: 'values' }>
-type Values = Read['values']
+type Values = WithRealAddresses<Read['values']>
 
 function toConfig(values: Values): Config {
   return {

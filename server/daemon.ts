@@ -24,6 +24,8 @@ export interface Daemon {
   readonly addresses: readonly string[]
   /** The exit code: 0 after a drain, 1 when the store failed or the core broke. */
   readonly stopped: Promise<0 | 1>
+  /** The store failed or the core broke: it ends. */
+  hasFailed(): boolean
   /** Stops: refuses new work, ends the streams, waits for what is under way, at most 5 s. Twice is no fault. */
   drain(): void
   /** What a reload of the configuration changes while it serves. */
@@ -91,6 +93,7 @@ export async function startDaemon(
     addresses,
     // A store that fails while it drains has failed, whichever of the two is through first.
     stopped: Promise.race([failed, drained.then(() => (ending.hasFailed ? failed : 0))]),
+    hasFailed: () => ending.hasFailed,
     drain: ending.drain,
     reloadable: [policyPart(policy, engine, log), ...(parts.tls === undefined ? [] : [certificatesPart(parts.tls)])],
     logStatus: () => logStatus(parts),

@@ -6,7 +6,9 @@ import { loadConfig, USAGE } from './config.ts'
 import type { Host } from './config-flags.ts'
 import type { Daemon } from './daemon.ts'
 import { systemChance, systemClock } from './engine/clock.ts'
+import { createNotify } from './notify.ts'
 import { createReload, logLevelPart, type ReloadablePart } from './reload.ts'
+import { takeHandedOver } from './socket-activation.ts'
 
 /**
  * argv to exit code, and signals; nothing else.
@@ -38,7 +40,20 @@ if (command !== undefined) {
   end(command.exitCode)
 }
 
-const load = () => loadConfig(argv, host, { ...USAGE, commands: COMMAND_SUMMARIES })
+/** What needs packages that are left out where only the client is wanted. */
+async function orEnd<Value>(load: () => Promise<Value>): Promise<Value> {
+  try {
+    return await load()
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
+    if (!isMissing) throw cause
+    const [, name = 'one'] = /package '([^']+)'/.exec(cause.message) ?? []
+    return end(1, `the package ${name} is missing: install ioasidd without --omit=optional`)
+  }
+}
+
+const handedOver = await orEnd(() => takeHandedOver(process.env, process.pid))
+const load = () => loadConfig(argv, { ...host, handedOver }, { ...USAGE, commands: COMMAND_SUMMARIES })
 const loaded = load()
 if (loaded.kind === 'usage') {
   const more = loaded.problems.length - 1
@@ -49,19 +64,10 @@ if (loaded.kind === 'text') {
   end(0)
 }
 
-/** What needs packages that are left out where only the client is wanted. */
-async function loadOrEnd() {
-  try {
-    return { ...(await import('./daemon.ts')), ...(await import('./log.ts')) }
-  } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
-    if (!isMissing) throw cause
-    const [, name = 'one'] = /package '([^']+)'/.exec(cause.message) ?? []
-    return end(1, `the package ${name} is missing: install ioasidd without --omit=optional`)
-  }
-}
-
-const { createLog, standardError, startDaemon } = await loadOrEnd()
+const { createLog, standardError, startDaemon } = await orEnd(async () => ({
+  ...(await import('./daemon.ts')),
+  ...(await import('./log.ts')),
+}))
 const log = createLog(loaded.config.log, standardError())
 for (const warning of loaded.warnings) log.warn({}, warning)
 
@@ -75,21 +81,41 @@ process.on('uncaughtException', (cause) => {
 
 let daemon: Daemon | undefined
 let isStopping = false
+const notify = await createNotify({
+  env: process.env,
+  pid: process.pid,
+  clock: systemClock,
+  monotonicUsec: () => process.hrtime.bigint() / 1000n,
+  isWell: () => daemon !== undefined && !daemon.hasFailed(),
+  log,
+})
 
 function stop(signal: NodeJS.Signals): void {
   // Before it serves there is nobody to take leave of; and who asks twice does not want to wait.
   if (daemon === undefined || isStopping) end(0)
   isStopping = true
   log.info({ signal }, 'told to stop')
+  notify.stopping()
   daemon.drain()
 }
 
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
 // Unhandled, it would end the process when its terminal closes.
-process.on('SIGHUP', () => void reload())
+process.on('SIGHUP', () => void reloadAndTell())
 // Unhandled, it would open Node's inspector to whoever can reach it.
 process.on('SIGUSR1', () => void daemon?.logStatus())
+
+/** Before it serves systemd waits for the first readiness, and after the end has begun for no other. */
+async function reloadAndTell(): Promise<void> {
+  if (daemon !== undefined && !isStopping) notify.reloading()
+  await reload()
+  if (daemon !== undefined && !isStopping) notify.ready(statusOf(daemon))
+}
+
+function statusOf({ addresses }: Daemon): string {
+  return `serving on ${addresses.join(', ')}`
+}
 
 // All timers of the daemon let the process end; until it has stopped, it must not.
 setInterval(() => undefined, 2 ** 30)
@@ -103,4 +129,5 @@ const started = await startDaemon(loaded.config, {
 if ('refusal' in started) end(started.exitCode, started.refusal)
 daemon = started
 reloadable.push(...started.reloadable)
+notify.ready(statusOf(daemon))
 end(await started.stopped)

@@ -1,9 +1,37 @@
 import { BlockList, isIPv4 } from 'node:net'
 
 /** Where the daemon listens. `text` is the one spelling that is printed, logged and compared. */
-export type Address =
-  | { readonly kind: 'unix'; readonly text: string; readonly path: string }
-  | { readonly kind: 'tcp'; readonly text: string; readonly host: string; readonly port: number }
+export type Address = UnixAddress | TcpAddress
+
+interface UnixAddress extends Bound {
+  readonly kind: 'unix'
+  readonly text: string
+  readonly path: string
+}
+
+interface TcpAddress extends Bound {
+  readonly kind: 'tcp'
+  readonly text: string
+  readonly host: string
+  readonly port: number
+}
+
+interface Bound {
+  /** The descriptor of a socket that somebody else has bound there: it is not ours to bind or to remove. */
+  readonly fd?: number
+}
+
+/** `fd://`: sockets that somebody else has bound and hands over. Which addresses they have is known at the start alone. */
+export interface HandedOver {
+  readonly kind: 'fd'
+  readonly text: string
+  /** The number of one, the name of some, or all of them. */
+  readonly which: number | string | 'all'
+}
+
+export function handedOver(which: HandedOver['which']): HandedOver {
+  return { kind: 'fd', text: `fd://${which === 'all' ? '' : which}`, which }
+}
 
 export function unixAddress(path: string): Address {
   return { kind: 'unix', text: `unix://${path}`, path }

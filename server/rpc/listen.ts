@@ -8,7 +8,7 @@ import type { Log } from './log.ts'
 export interface Listening {
   /** With the port that was picked, where any would do. */
   readonly address: Address
-  /** Accepts no further connection, and removes the socket's file. Those that there are live on. */
+  /** Accepts no further connection, and removes the socket's file if it made it. Connections that there are live on. */
   close(): void
 }
 
@@ -25,7 +25,7 @@ export async function listen(
 ): Promise<Listening | ListenProblem> {
   const server = createServer(onConnection)
   try {
-    if (address.kind === 'unix') await clearTheWay(address.path)
+    if (address.kind === 'unix' && address.fd === undefined) await clearTheWay(address.path)
     await bind(server, address)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
@@ -46,6 +46,7 @@ function bind(server: Server, address: Address): Promise<void> {
       server.off('error', reject)
       resolve()
     }
+    if (address.fd !== undefined) return void server.listen({ fd: address.fd }, onListening)
     if (address.kind === 'tcp') return void server.listen(address.port, address.host, onListening)
     // `listen` binds before it returns. A chmod afterwards would leave a moment in which others could connect.
     const umask = process.umask(SOCKET_UMASK)
@@ -59,7 +60,7 @@ function bind(server: Server, address: Address): Promise<void> {
 
 function boundAddress(server: Server, address: Address): Address {
   const bound = server.address()
-  if (address.kind === 'unix' || bound === null || typeof bound === 'string') return address
+  if (address.kind === 'unix' || address.fd !== undefined || bound === null || typeof bound === 'string') return address
   return tcpAddress(address.host, bound.port)
 }
 
