@@ -46,7 +46,7 @@ while True:
 `
 
 async function notifySocket(name: string) {
-  const { output } = start('python3', ['-c', RECEIVER, name])
+  const { output } = start('/usr/bin/python3', ['-c', RECEIVER, name])
   await expect.poll(() => output.stdout, { timeout: TIMEOUT_MS }).toMatch(/^bound\n/)
   const messages = (): string[] =>
     output.stdout

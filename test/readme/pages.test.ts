@@ -116,6 +116,10 @@ test('every command of the pages is run by a test', () => {
     'ioasidctl history 4711',
     'ioasidctl history 4711 --at 14:05',
     'ioasidctl get 4711',
+    // Those of the host: test/packaging/host.test.ts.
+    ...fenced(page('server/README.md'), 'sh')
+      .filter((block) => /npm install --omit|systemctl/.test(block))
+      .flatMap((block) => block.trim().split('\n')),
   ])
   expect(fenced(page('client/README.md'), 'sh')).toEqual([])
 })
