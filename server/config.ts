@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import type { Usage } from './command-line.ts'
 import { type Fallback, flag, type Host, listFlag, placeOf, type UsageError, usageError } from './config-flags.ts'
-import { readSources, type Settings, variableOf } from './config-sources.ts'
+import { readSources, type Settings } from './config-sources.ts'
 import { checkTls, tlsOf } from './config-tls.ts'
 import { address, bytes, count, duration, oneOf, optionalFile, path, ranges, yesOrNo } from './config-values.ts'
 import type { OwnLimits } from './core/caller.ts'
 import type { SpaceConfig } from './core/state.ts'
 import type { EngineOptions } from './engine/engine.ts'
+import { AFTER_FLAGS } from './help-text.ts'
 import { type Address, isLocal } from './rpc/address.ts'
 import type { TlsFiles } from './rpc/certificate-files.ts'
 import { unserved, type WithRealAddresses, withRealAddresses } from './socket-activation.ts'
@@ -158,7 +159,7 @@ export const USAGE: Usage = {
   name: 'ioasidd',
   version: VERSION,
   description: 'The daemon that owns the PASIDs (IOASIDs) of a host.',
-  after: `Each flag is also a variable, --data-dir is ${variableOf('data-dir')}, and a key of the file, data-dir.`,
+  after: AFTER_FLAGS,
 }
 
 export function loadConfig(argv: readonly string[], host: Host, usage: Usage = USAGE): Loaded {

@@ -14,7 +14,8 @@ const run = promisify(execFile)
 const page = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8')
 
 test('links of the pages lead somewhere', () => {
-  for (const path of ['README.md', 'client/README.md', 'server/README.md', 'proto/README.md', 'test/README.md']) {
+  const folders = ['', 'client/', 'server/', 'proto/', 'test/']
+  for (const path of [...folders.map((folder) => `${folder}README.md`), '.github/SECURITY.md']) {
     for (const [, target = ''] of page(path).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
       if (target.startsWith('http')) continue
       expect(existsSync(join(repositoryRoot, dirname(path), target)), `${path}: ${target}`).toBe(true)
