@@ -85,7 +85,7 @@ describe('--listen fd://', () => {
   })
 
   it('is held to what its real address is held to', () => {
-    expect(refusal('--listen fd://open')).toEqual({
+    expect(refusal('--listen fd://open')).toMatchObject({
       kind: 'usage',
       sentence: expect.stringMatching(/^--listen 0\.0\.0\.0:7600 would serve other hosts without TLS/),
     })

@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { tempDir } from '../support/daemon.ts'
@@ -55,8 +55,7 @@ describe('the layout of a host', () => {
     const units = command.replace('systemctl enable --now ', '').split(' ')
     execFileSync('systemctl', [`--root=${root}`, 'enable', ...units], { stdio: 'pipe' })
     for (const link of ['sockets.target.wants/ioasidd.socket', 'multi-user.target.wants/ioasidd.service']) {
-      expect(() => realpathSync(at(`usr/lib/systemd/system/${link.split('/')[1]}`))).not.toThrow()
-      expect(execFileSync('readlink', [at(`etc/systemd/system/${link}`)], { encoding: 'utf8' })).toContain('ioasidd')
+      expect(readlinkSync(at(`etc/systemd/system/${link}`))).toBe(`/usr/lib/systemd/system/${basename(link)}`)
     }
   })
 
