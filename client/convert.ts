@@ -42,6 +42,7 @@ export function toSet(wire: Set__Output | null): IoasidSet {
     state: within(set.state, ['ACTIVE', 'DRAINING', 'GONE'], 'a set in state'),
     leaseId: bigintOr(set.lease_id),
     createRevision: BigInt(set.create_revision),
+    owner: set.owner,
   }
 }
 
@@ -88,6 +89,7 @@ export function toLease(wire: Lease__Output | null): LeaseInfo {
     sets: lease.sets,
     state: within(lease.state, ['ALIVE', 'HELD'], 'a lease in state'),
     hold: lease.hold === null ? undefined : toHold(lease.hold),
+    owner: lease.owner,
   }
 }
 

@@ -1,4 +1,4 @@
-/** Who had an id when. */
+/** Who had an id when, and by whom. */
 
 /**
  * A revision with its wall time.
@@ -30,6 +30,10 @@ export interface Life {
   readonly to: Moment | undefined
   /** Who freed it: who has the set's handle, the end of the set's lease, an operator; undefined: nobody yet. */
   readonly endedBy: 'OWNER' | 'LEASE' | 'OPERATOR' | undefined
+  /** The identity whose request allocated it, written as IoasidSet.owner is; empty: not known, or not on record any more. */
+  readonly allocatedBy: string
+  /** The identity whose request freed it. Empty too while nobody has, and where a lease that ended by time has. */
+  readonly freedBy: string
   /** Newest first. */
   readonly bindings: readonly Binding[]
 }
@@ -45,4 +49,8 @@ export interface Binding {
   readonly from: Moment
   /** undefined: it goes on. */
   readonly to: Moment | undefined
+  /** The identity whose request bound it; empty as `allocatedBy` of a life is. */
+  readonly boundBy: string
+  /** The identity whose request unbound it, or freed the id; empty too while nobody has. */
+  readonly unboundBy: string
 }

@@ -2,7 +2,7 @@ import type { Binding__Output } from '../proto/gen/ioasid/v1/Binding.ts'
 import type { GetHistoryResponse__Output } from '../proto/gen/ioasid/v1/GetHistoryResponse.ts'
 import type { Life__Output } from '../proto/gen/ioasid/v1/Life.ts'
 import { present, toDate, within } from './convert.ts'
-import type { Life, Moment } from './history-types.ts'
+import type { Binding, Life, Moment } from './history-types.ts'
 import { pages } from './pages.ts'
 
 /** Lives, one by one: one with very many bindings comes in pieces on several pages, and is put together here. */
@@ -34,8 +34,14 @@ function toLife(wire: Life__Output): Life {
     generation: BigInt(wire.generation),
     ...toSpan(wire),
     endedBy: endedBy === 'ENDED_BY_UNSPECIFIED' ? undefined : endedBy,
-    bindings: wire.bindings.map((binding) => ({ spid: binding.spid, ...toSpan(binding) })),
+    allocatedBy: wire.allocated_by,
+    freedBy: wire.freed_by,
+    bindings: wire.bindings.map(toBinding),
   }
+}
+
+function toBinding(wire: Binding__Output): Binding {
+  return { spid: wire.spid, ...toSpan(wire), boundBy: wire.bound_by, unboundBy: wire.unbound_by }
 }
 
 function toSpan(wire: Life__Output | Binding__Output): { readonly from: Moment; readonly to: Moment | undefined } {

@@ -63,6 +63,11 @@ export interface LeaseInfo {
   readonly state: 'ALIVE' | 'HELD'
   /** Its hold; undefined: none. */
   readonly hold: Hold | undefined
+  /**
+   * The identity that it was granted to, told as the owner of a set is, else empty. Where there is a policy its handle is of
+   * use to that identity alone.
+   */
+  readonly owner: string
 }
 
 /** What a lease is granted with. */

@@ -28,6 +28,12 @@ export interface IoasidSet {
   readonly leaseId: bigint | undefined
   /** The revision of its SET_ALLOC. */
   readonly createRevision: bigint
+  /**
+   * The identity that created it: `spiffe://domain/path`, `dns:host` or `cn:name` of a certificate, `uid:1000` of a process
+   * on the daemon's host. Told to administrators and, where there is a policy, to that identity itself. Empty where it is
+   * not told, and where nobody knows it.
+   */
+  readonly owner: string
 }
 
 /**

@@ -12,10 +12,14 @@ interface Line {
   readonly from: Moment
   readonly to: Moment | undefined
   readonly spid: number | undefined
+  /** The identities whose requests were its beginning and its end; empty: not known. */
+  readonly fromBy: string
+  readonly toBy: string
   readonly life: Life
 }
 
-const nameOf = ({ life: { token, setId } }: Line): string => token || `#${setId}`
+const setName = ({ token, setId }: Life): string => token || `#${setId}`
+const nameOf = ({ life }: Line): string => setName(life)
 
 const lineView = (time: (moment: Moment) => string): View<Line> => ({
   columns: [
@@ -26,6 +30,8 @@ const lineView = (time: (moment: Moment) => string): View<Line> => ({
     { head: 'SPID', cell: ({ spid }) => spid, isNumber: true },
     { head: 'ENDED_BY', cell: ({ what, life }) => (what === 'life' ? life.endedBy : undefined) },
     { head: 'SET', cell: ({ life }) => life.setId, isWide: true },
+    { head: 'FROM_BY', cell: ({ fromBy }) => fromBy, isWide: true },
+    { head: 'TO_BY', cell: ({ toBy }) => toBy, isWide: true },
     { head: 'TOKEN', cell: nameOf },
   ],
   name: nameOf,
@@ -38,7 +44,10 @@ const toTheSecond = (moment: Moment): string => exact(moment).replace(/\.\d+/, '
 export function addHistoryCommands(program: Command, io: Io): void {
   program
     .command('history')
-    .description('Shows who had an id when, newest first, as far as it is on record.')
+    .description(
+      'Shows who had an id when, newest first, as far as it is on record. With -o wide and with --at it says by whom it was ' +
+        'allocated, freed, bound and unbound, where that is known.',
+    )
     .argument('<ioasid>', 'the id', id)
     .option('--at <time>', 'only who had it then: 2026-11-22T14:05:00Z, or 14:05, the last one that has been', moment)
     .addHelpText(
@@ -55,6 +64,7 @@ export function addHistoryCommands(program: Command, io: Io): void {
         if (found.length === 0)
           nothingFound(`nobody is on record for IOASID ${ioasid} at ${new Date(atMs).toISOString()}.`)
         await print(output, each(found))
+        if (output.format === 'table' || output.format === 'wide') output.write(found.map(explainBy).join(''))
       }),
     )
 
@@ -79,9 +89,29 @@ async function print(output: Output, lives: AsyncIterable<Life>): Promise<void> 
 
 async function* linesOf(lives: AsyncIterable<Life>, onlyLives: boolean): AsyncGenerator<Line> {
   for await (const life of lives) {
-    yield { what: 'life', from: life.from, to: life.to, spid: undefined, life }
-    for (const { spid, from, to } of onlyLives ? [] : life.bindings) yield { what: 'binding', from, to, spid, life }
+    const { allocatedBy, freedBy, bindings } = life
+    yield { what: 'life', from: life.from, to: life.to, spid: undefined, fromBy: allocatedBy, toBy: freedBy, life }
+    for (const { spid, from, to, boundBy, unboundBy } of onlyLives ? [] : bindings) {
+      yield { what: 'binding', from, to, spid, fromBy: boundBy, toBy: unboundBy, life }
+    }
   }
+}
+
+/** By whom, a line for a life and each of its bindings; nothing of what nobody knows. */
+function explainBy(life: Life): string {
+  const { allocatedBy, freedBy, bindings } = life
+  const name = setName(life)
+  return [
+    lineBy(name, { 'allocated by': allocatedBy, 'freed by': freedBy }),
+    ...bindings.map(({ spid, boundBy, unboundBy }) => {
+      return lineBy(`${name}, SPID ${spid}`, { 'bound by': boundBy, 'unbound by': unboundBy })
+    }),
+  ].join('')
+}
+
+function lineBy(what: string, by: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(by).filter(([, identity]) => identity !== '')
+  return parts.length === 0 ? '' : `${what}: ${parts.map((part) => part.join(' ')).join(', ')}\n`
 }
 
 async function* each(lives: readonly Life[]): AsyncGenerator<Life> {

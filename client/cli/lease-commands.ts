@@ -17,6 +17,7 @@ const leaseView: View<LeaseInfo> = {
     { head: 'PRIORITY', cell: ({ hold }) => hold?.priority },
     { head: 'ACKNOWLEDGED', cell: ({ hold }) => hold?.acknowledgedRevision, isNumber: true, isWide: true },
     { head: 'HOLDS', cell: ({ hold }) => hold && holdsOf(hold), isWide: true },
+    { head: 'OWNER', cell: (lease) => lease.owner, isWide: true },
     { head: 'NAME', cell: (lease) => lease.name },
   ],
   name: (lease) => String(lease.leaseId),

@@ -17,6 +17,7 @@ const setView: View<IoasidSet> = {
     { head: 'STATE', cell: (set) => set.state },
     { head: 'LEASE', cell: (set) => set.leaseId, isNumber: true, isWide: true },
     { head: 'CREATE_REVISION', cell: (set) => set.createRevision, isWide: true },
+    { head: 'OWNER', cell: (set) => set.owner, isWide: true },
     { head: 'TOKEN', cell: (set) => set.token },
   ],
   name: nameOf,

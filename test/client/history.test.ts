@@ -36,6 +36,21 @@ it('a life that comes in pieces on several pages is told as one', async () => {
   expect(lives[0]?.to).toEqual({ revision: 9n, time: new Date(1_700_000_000_005) })
 })
 
+it('by whom an id was allocated, freed, bound and unbound is told, and nothing of what nobody knows', async () => {
+  const by = { allocated_by: 'uid:1000', freed_by: 'uid:0' }
+  const bindings = [{ ...binding(8), bound_by: 'uid:1000', unbound_by: 'uid:0' }, binding(7)]
+  const { client } = pagesOf([{ ...life, ...by, bindings }, life])
+  const told = await all(client.getHistory(4711))
+  expect(told.map(({ allocatedBy, freedBy }) => [allocatedBy, freedBy])).toEqual([
+    ['uid:1000', 'uid:0'],
+    ['', ''],
+  ])
+  expect(told[0]?.bindings.map(({ boundBy, unboundBy }) => [boundBy, unboundBy])).toEqual([
+    ['uid:1000', 'uid:0'],
+    ['', ''],
+  ])
+})
+
 it('what is no id or no revision is refused before it is sent', async () => {
   const { client, calls } = pagesOf([])
   expect(() => client.getHistory(-1)).toThrow(IoasidError)

@@ -25,6 +25,7 @@ const wireLease = {
     register_revision: '4',
     acknowledged_revision: '18446744073709551615',
   },
+  owner: 'dns:kvm.example',
 }
 const lease = {
   leaseHandle,
@@ -44,6 +45,7 @@ const lease = {
     registerRevision: 4n,
     acknowledgedRevision: 18_446_744_073_709_551_615n,
   },
+  owner: 'dns:kvm.example',
 }
 
 function setUp(answer: Parameters<typeof fakeTransport>[0]) {

@@ -14,6 +14,7 @@ const wireSet = {
   bound: 1,
   state: 'ACTIVE',
   create_revision: '4',
+  owner: 'uid:1000',
 }
 const set = {
   setHandle: 'handle',
@@ -26,6 +27,7 @@ const set = {
   state: 'ACTIVE',
   leaseId: undefined,
   createRevision: 4n,
+  owner: 'uid:1000',
 }
 const wireInfo = {
   ioasid: 7,

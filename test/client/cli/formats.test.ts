@@ -17,13 +17,24 @@ const infos = [
   },
   { ioasid: 1043, set_id: '1', token: 'vm-a', state: 'IDLE', references: '0', generation: '9007199254740993' },
 ]
+const owner = 'spiffe://fleet/vmm'
 const sets = [
-  { set_id: '1', token: 'yes', quota: 16, allocated: 3, state: 'ACTIVE', lease_id: '4', create_revision: '9' },
+  { set_id: '1', token: 'yes', quota: 16, allocated: 3, state: 'ACTIVE', lease_id: '4', create_revision: '9', owner },
+  { set_id: '12', token: 'no', quota: 0, allocated: 0, state: 'ACTIVE', create_revision: '10', owner: 'uid:0' },
+  { set_id: '13', token: '', quota: 0, allocated: 0, state: 'ACTIVE', create_revision: '11' },
+]
+const terms = { ttl_ms: '10000', remaining_ms: '500', on_expiry: 'RELEASE', state: 'ALIVE' }
+const leases = [
+  { lease_id: '4', name: 'kvm', ...terms, hold: { priority: 'CPU', tokens: ['yes'], register_revision: '5' }, owner },
+  { lease_id: '12', name: 'nic', ...terms },
 ]
 const world = {
   answer: (path: string) => {
     if (path.endsWith('/ListIoasids')) return { infos }
     if (path.endsWith('/ListSets')) return { sets }
+    if (path.endsWith('/GetSet')) return { set: sets[0] }
+    if (path.endsWith('/ListLeases')) return { leases }
+    if (path.endsWith('/GetLease')) return { lease: leases[0] }
     return { version: '0.1.0', space_id: 's-1', revision: '12', role: 'LEADER' }
   },
 }
@@ -46,12 +57,27 @@ IOASID  SPID  STATE  REFERENCES        GENERATION  SET  BIND_REVISION  DATA_BYTE
 `)
   })
 
-  it('has more columns of sets', async () => {
+  it('has more columns of sets, with who owns them', async () => {
     const { out } = await once(world, 'set', 'list', '-o', 'wide')
     expect(`\n${out}`).toBe(`
-ID  QUOTA  ALLOCATED  PENDING  BOUND  STATE   LEASE  CREATE_REVISION  TOKEN
- 1     16          3        0      0  ACTIVE      4                9  yes
+ID  QUOTA  ALLOCATED  PENDING  BOUND  STATE   LEASE  CREATE_REVISION  OWNER               TOKEN
+ 1     16          3        0      0  ACTIVE      4                9  spiffe://fleet/vmm  yes
+12      0          0        0      0  ACTIVE      -               10  uid:0               no
+13      0          0        0      0  ACTIVE      -               11  -                   -
 `)
+    const one = await once(world, 'set', 'get', '--token', 'yes', '-o', 'wide', '--no-headers')
+    expect(one.out).toBe('1  16  3  0  0  ACTIVE  4  9  spiffe://fleet/vmm  yes\n')
+  })
+
+  it('has more columns of leases, with who owns them', async () => {
+    const { out } = await once(world, 'lease', 'list', '-o', 'wide')
+    expect(`\n${out}`).toBe(`
+ID  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS  PRIORITY  ACKNOWLEDGED  HOLDS  OWNER               NAME
+ 4  ALIVE   10000           500  RELEASE             0     0  CPU                  0  yes    spiffe://fleet/vmm  kvm
+12  ALIVE   10000           500  RELEASE             0     0  -                    -  -      -                   nic
+`)
+    const one = await once(world, 'lease', 'get', '--lease', 'key', '-o', 'wide', '--no-headers')
+    expect(one.out).toContain('  spiffe://fleet/vmm  kvm\n')
   })
 
   it('is a table like any other where there is no more to tell', async () => {

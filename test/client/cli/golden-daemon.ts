@@ -6,6 +6,9 @@ import { bind, change, free, header, unbind } from '../messages.ts'
 export const SET_HANDLE = 'set-AAAAAAAAAA9zM2Kq0vX1mC7hWf3tYp-R'
 export const LEASE_HANDLE = 'lease-AAAAAAAAAAUn5Vx0bQe8LkT2aJd6Hs_Z'
 
+/** Whose sets, leases and requests they are. */
+export const VMM = 'spiffe://fleet.example/host/7/vmm'
+
 const setA = {
   set_id: '15',
   token: 'vm-a',
@@ -16,6 +19,7 @@ const setA = {
   state: 'ACTIVE',
   lease_id: '5',
   create_revision: '90071',
+  owner: VMM,
 }
 const anonymous = {
   set_id: '1204',
@@ -55,6 +59,7 @@ const leaseA = {
   sets: 1,
   state: 'ALIVE',
   hold: { priority: 'CPU', tokens: ['vm-a'], register_revision: '90072', acknowledged_revision: '90081' },
+  owner: VMM,
 }
 const leaseB = { lease_id: '1204', name: '', ttl_ms: '86400000', on_expiry: 'HOLD', references: '65536', state: 'HELD' }
 
@@ -85,7 +90,8 @@ const lives = [
     generation: '90080',
     from_revision: '90080',
     from_time: time('2026-01-01T14:05:00'),
-    bindings: [{ spid: 101, from_revision: '90081', from_time: time('2026-01-01T14:05:01') }],
+    allocated_by: VMM,
+    bindings: [{ spid: 101, from_revision: '90081', from_time: time('2026-01-01T14:05:01'), bound_by: VMM }],
   },
   {
     token: '',

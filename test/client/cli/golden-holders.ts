@@ -1,5 +1,5 @@
 import type { Goldens } from './golden-case.ts'
-import { LEASE_HANDLE } from './golden-daemon.ts'
+import { LEASE_HANDLE, VMM } from './golden-daemon.ts'
 
 export const kvm = {
   leaseHandle: '',
@@ -19,6 +19,7 @@ export const kvm = {
     registerRevision: '90072',
     acknowledgedRevision: '90081',
   },
+  owner: VMM,
 }
 export const held = {
   leaseHandle: '',
@@ -30,6 +31,7 @@ export const held = {
   references: 65_536,
   sets: 0,
   state: 'HELD',
+  owner: '',
 }
 const owned = { ...kvm, leaseHandle: LEASE_HANDLE }
 const { hold: _hold, ...granted } = { ...owned, references: 0, sets: 0 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { repositoryRoot } from '../../support/repository.ts'
 import type { Goldens } from './golden-case.ts'
+import { VMM } from './golden-daemon.ts'
 import { held, kvm } from './golden-holders.ts'
 import { anonymous, setA } from './golden-tenant.ts'
 
@@ -27,6 +28,16 @@ const status = {
 
 const at = (revision: string, time: string) => ({ revision, time: `${time}.250Z` })
 
+const present = {
+  token: 'vm-a',
+  setId: '15',
+  generation: '90080',
+  from: at('90080', '2026-01-01T14:05:00'),
+  allocatedBy: VMM,
+  freedBy: '',
+  bindings: [{ spid: 101, from: at('90081', '2026-01-01T14:05:01'), boundBy: VMM, unboundBy: '' }],
+}
+
 const { version }: { version: string } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'))
 
 /** Of who runs the daemon. */
@@ -41,13 +52,7 @@ binding  2026-01-01T14:05:01Z  -                      101  -         vm-a
 life     2025-12-31T09:00:00Z  2026-01-01T13:00:00Z     -  LEASE     #1204
 `,
       json: [
-        {
-          token: 'vm-a',
-          setId: '15',
-          generation: '90080',
-          from: at('90080', '2026-01-01T14:05:00'),
-          bindings: [{ spid: 101, from: at('90081', '2026-01-01T14:05:01') }],
-        },
+        present,
         {
           token: '',
           setId: '1204',
@@ -55,9 +60,22 @@ life     2025-12-31T09:00:00Z  2026-01-01T13:00:00Z     -  LEASE     #1204
           from: at('70001', '2025-12-31T09:00:00'),
           to: at('80002', '2026-01-01T13:00:00'),
           endedBy: 'LEASE',
+          allocatedBy: '',
+          freedBy: '',
           bindings: [],
         },
       ],
+    },
+    {
+      argv: ['4711', '--at', '2026-01-01T14:06:00Z'],
+      table: `
+WHAT     FROM                  TO  SPID  ENDED_BY  TOKEN
+life     2026-01-01T14:05:00Z  -      -  -         vm-a
+binding  2026-01-01T14:05:01Z  -    101  -         vm-a
+vm-a: allocated by ${VMM}
+vm-a, SPID 101: bound by ${VMM}
+`,
+      json: [present],
     },
   ],
   compact: [

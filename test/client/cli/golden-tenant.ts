@@ -1,5 +1,5 @@
 import type { Goldens } from './golden-case.ts'
-import { SET_HANDLE } from './golden-daemon.ts'
+import { SET_HANDLE, VMM } from './golden-daemon.ts'
 
 export const setA = {
   setHandle: '',
@@ -12,6 +12,7 @@ export const setA = {
   state: 'ACTIVE',
   leaseId: '5',
   createRevision: '90071',
+  owner: VMM,
 }
 export const anonymous = {
   setHandle: '',
@@ -23,6 +24,7 @@ export const anonymous = {
   bound: 0,
   state: 'DRAINING',
   createRevision: '70000',
+  owner: '',
 }
 const owned = { ...setA, setHandle: SET_HANDLE }
 

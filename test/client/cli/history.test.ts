@@ -20,9 +20,19 @@ const lives = [
     from_time: time('01:00:00'),
     to_revision: '99',
     to_time: time('02:00:00'),
-    ended_by: 'LEASE',
+    ended_by: 'OPERATOR',
+    allocated_by: 'dns:vmm.example',
+    freed_by: 'uid:0',
     bindings: [
-      { spid: 101, from_revision: '20', from_time: time('01:30:00'), to_revision: '99', to_time: time('02:00:00') },
+      {
+        spid: 101,
+        from_revision: '20',
+        from_time: time('01:30:00'),
+        to_revision: '99',
+        to_time: time('02:00:00'),
+        bound_by: 'dns:vmm.example',
+        unbound_by: 'uid:0',
+      },
       { spid: 5, from_revision: '13', from_time: time('01:00:00'), to_revision: '19', to_time: time('01:20:00') },
     ],
   },
@@ -40,12 +50,12 @@ describe('history', () => {
     expect(code).toBe(0)
     expect(calls.map(({ request }) => request)).toMatchObject([{ ioasid: 4711 }, { ioasid: 4711, page_token: 'p' }])
     expect(`\n${out}`).toBe(`
-WHAT     FROM                      TO                        REVISION  SPID  ENDED_BY  SET  TOKEN
-life     2026-01-02T02:10:00.500Z  -                              400     -  -          12  vm-b
-binding  2026-01-02T02:11:00.500Z  -                              401     7  -          12  vm-b
-life     2026-01-02T01:00:00.500Z  2026-01-02T02:00:00.500Z        12     -  LEASE       3  vm-a
-binding  2026-01-02T01:30:00.500Z  2026-01-02T02:00:00.500Z        20   101  -           3  vm-a
-binding  2026-01-02T01:00:00.500Z  2026-01-02T01:20:00.500Z        13     5  -           3  vm-a
+WHAT     FROM                      TO                        REVISION  SPID  ENDED_BY  SET  FROM_BY          TO_BY  TOKEN
+life     2026-01-02T02:10:00.500Z  -                              400     -  -          12  -                -      vm-b
+binding  2026-01-02T02:11:00.500Z  -                              401     7  -          12  -                -      vm-b
+life     2026-01-02T01:00:00.500Z  2026-01-02T02:00:00.500Z        12     -  OPERATOR    3  dns:vmm.example  uid:0  vm-a
+binding  2026-01-02T01:30:00.500Z  2026-01-02T02:00:00.500Z        20   101  -           3  dns:vmm.example  uid:0  vm-a
+binding  2026-01-02T01:00:00.500Z  2026-01-02T01:20:00.500Z        13     5  -           3  -                -      vm-a
 `)
   })
 
@@ -58,34 +68,48 @@ binding  2026-01-02T01:00:00.500Z  2026-01-02T01:20:00.500Z        13     5  -  
       generation: '12',
       from: { revision: '12', time: '2026-01-02T01:00:00.500Z' },
       to: { revision: '99', time: '2026-01-02T02:00:00.500Z' },
-      endedBy: 'LEASE',
+      endedBy: 'OPERATOR',
+      allocatedBy: 'dns:vmm.example',
+      freedBy: 'uid:0',
       bindings: [
         {
           spid: 101,
           from: { revision: '20', time: '2026-01-02T01:30:00.500Z' },
           to: { revision: '99', time: '2026-01-02T02:00:00.500Z' },
+          boundBy: 'dns:vmm.example',
+          unboundBy: 'uid:0',
         },
         {
           spid: 5,
           from: { revision: '13', time: '2026-01-02T01:00:00.500Z' },
           to: { revision: '19', time: '2026-01-02T01:20:00.500Z' },
+          boundBy: '',
+          unboundBy: '',
         },
       ],
     })
     expect((await once(world, 'history', '4711', '-q')).out).toBe('vm-b\nvm-a\n')
   })
 
-  it('says who had it at a moment', async () => {
+  it('says who had it at a moment, and by whom', async () => {
     const { code, out } = await once(world, 'history', '4711', '--at', '2026-01-02T01:45:00Z', '--no-headers')
     expect(code).toBe(0)
-    expect(out.split('\n').map((line) => line.split(/ +/).slice(0, 2))).toEqual([
-      ['life', '2026-01-02T01:00:00Z'],
-      ['binding', '2026-01-02T01:30:00Z'],
-      [''],
-    ])
+    expect(`\n${out}`).toBe(`
+life     2026-01-02T01:00:00Z  2026-01-02T02:00:00Z    -  OPERATOR  vm-a
+binding  2026-01-02T01:30:00Z  2026-01-02T02:00:00Z  101  -         vm-a
+vm-a: allocated by dns:vmm.example, freed by uid:0
+vm-a, SPID 101: bound by dns:vmm.example, unbound by uid:0
+`)
     const nobody = await once(world, 'history', '4711', '--at', '2026-01-02T02:05:00Z')
     expect(nobody).toMatchObject({ code: 3, out: '' })
     expect(nobody.err).toBe('error: nobody is on record for IOASID 4711 at 2026-01-02T02:05:00.000Z.\n')
+  })
+
+  it('says nothing of what nobody knows', async () => {
+    const { out } = await once(world, 'history', '4711', '--at', '2026-01-02T01:10:00Z', '--no-headers')
+    expect(out.split('\n').slice(2)).toEqual(['vm-a: allocated by dns:vmm.example, freed by uid:0', ''])
+    const { out: unknown } = await once(world, 'history', '4711', '--at', '2026-01-02T02:12:00Z', '--no-headers')
+    expect(unknown.split('\n').map((line) => line.split(' ')[0])).toEqual(['life', 'binding', ''])
   })
 
   it('finds by a time of its table, which is to the second, what has begun within it', async () => {

@@ -34,6 +34,7 @@ const set = (setId: bigint, token: string, allocated: number): IoasidSet => ({
   state: 'ACTIVE',
   leaseId: undefined,
   createRevision: 1n,
+  owner: '',
 })
 const lease: LeaseInfo = {
   leaseHandle: '',
@@ -46,6 +47,7 @@ const lease: LeaseInfo = {
   sets: 1,
   state: 'ALIVE',
   hold: undefined,
+  owner: '',
 }
 const facts: TopFacts = {
   status,
