@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import { unhealthy } from './failure.ts'
 import { printFacts } from './output.ts'
-import { type Io, unhealthy, withClient } from './run.ts'
+import { type Io, withClient } from './run.ts'
 
 export function addHealthCommand(program: Command, io: Io): void {
   program

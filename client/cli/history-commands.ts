@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import type { Binding, Life, Moment } from '../index.ts'
 import { id, moment, uint64 } from './arguments.ts'
+import { nothingFound } from './failure.ts'
 import { isData, type Output, printAll, printFacts, type View } from './output.ts'
-import { type Io, nothingFound, withClient } from './run.ts'
+import { type Io, withClient } from './run.ts'
 
 /** Who had an id when, and how long that is known. */
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { notEmpty } from './arguments.ts'
-import { type Io, isIoasidError, usage } from './run.ts'
+import { isIoasidError } from './failure.ts'
+import { type Io, usage } from './run.ts'
 
 /** The option by which commands name a lease. */
 export interface LeaseOptions {

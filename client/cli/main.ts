@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises'
+import { EXIT } from './failure.ts'
 import { main } from './program.ts'
-import { EXIT } from './run.ts'
 import { terminalOf } from './terminal.ts'
 
 const interrupted = new AbortController()

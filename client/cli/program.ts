@@ -3,14 +3,15 @@ import { duration, notEmpty, repeated } from './arguments.ts'
 import { addBindingCommands } from './binding-commands.ts'
 import { addCheckCommand } from './check-command.ts'
 import { addCompletionCommand } from './completion-command.ts'
+import { EXIT, report, reportUsage } from './failure.ts'
 import { addHealthCommand } from './health-command.ts'
 import { addHelpCommand } from './help-command.ts'
 import { addHistoryCommands } from './history-commands.ts'
 import { addIoasidCommands } from './ioasid-commands.ts'
 import { addLeaseCommands } from './lease-commands.ts'
-import { FORMATS } from './output.ts'
+import { FORMATS, type Format, isData } from './output.ts'
 import { addReferenceCommands } from './reference-commands.ts'
-import { EXIT, type Globals, type Io, report } from './run.ts'
+import type { Io } from './run.ts'
 import { addSetCommands } from './set-commands.ts'
 import { addStatusCommands } from './status-commands.ts'
 import { addTopCommand } from './top-command.ts'
@@ -42,19 +43,34 @@ Examples:
 
 /** The whole of ioasidctl: arguments (without node and script) in, exit code out. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
-  const program = makeProgram(io)
+  const format = formatOf(argv)
+  const program = makeProgram(io, format)
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return io.interrupted.aborted ? EXIT.interrupted : EXIT.ok
   } catch (error) {
     if (io.interrupted.aborted) return EXIT.interrupted
-    // Commander has told of its errors itself; help is none.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    return report(io, error, program.opts<Globals>().output)
+    return error instanceof CommanderError ? reportUsage(io, error, format) : report(io, error, format)
   }
 }
 
-function makeProgram(io: Io): Command {
+const addOutput = (command: Command): Command =>
+  command
+    .addOption(new Option('-o, --output <format>', 'how to print (default: table)').choices(FORMATS))
+    .option('-q, --quiet', 'print names alone, unless -o says how, and no remarks')
+
+/** How errors are to be told, read before anything else: what is wrong may stand before it. */
+function formatOf(argv: readonly string[]): Format {
+  const reader = addOutput(new Command()).helpOption(false).allowUnknownOption().exitOverride()
+  try {
+    reader.configureOutput({ writeErr: () => {} }).parseOptions([...argv])
+    return reader.opts<{ readonly output?: Format }>().output ?? 'table'
+  } catch {
+    return 'table'
+  }
+}
+
+function makeProgram(io: Io, format: Format): Command {
   const program = new Command('ioasidctl')
     .description('Asks ioasidd, the daemon that owns the PASIDs (IOASIDs) of a host, and tells it what to do.')
     .version(`ioasidctl ${readVersion()}`, '-V, --version', 'print the version')
@@ -63,14 +79,14 @@ function makeProgram(io: Io): Command {
     .option('--cert <file>', "TLS: the client's certificate, PEM; goes with --key", notEmpty)
     .option('--key <file>', "TLS: the key of the client's certificate, PEM", notEmpty)
     .option('--server-name <name>', "TLS: the name in the daemon's certificate, if not the endpoint's host", notEmpty)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'))
+  addOutput(program)
     .option('--no-headers', 'tables without their first line')
-    .option('-q, --quiet', 'print names alone, as -o name')
     .addOption(
       new Option('--deadline <duration>', 'how long to try: 500ms, 5s, 1m').argParser(duration).default(10_000, '10s'),
     )
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    // For programs a wrong use is told as whatever else goes wrong: when it is known to be all.
+    .configureOutput({ writeOut: io.out, writeErr: isData(format) ? () => {} : io.err })
     // Commands that are made from here on inherit these settings.
     .exitOverride()
     .addHelpText('after', AFTER_HELP)

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
-import type { CallOptions, Client, ConnectOptions, IoasidError, SetRef } from '../index.ts'
+import type { CallOptions, Client, ConnectOptions, SetRef } from '../index.ts'
 import { name, notEmpty } from './arguments.ts'
-import { dataText, type Format, isData, type Output } from './output.ts'
+import { EXIT, isIoasidError } from './failure.ts'
+import type { Format, Output } from './output.ts'
 import { startProgress } from './progress.ts'
 import { readTls, type TlsFlags, tlsGiven, tlsRefusal } from './tls-flags.ts'
 
@@ -33,22 +34,11 @@ export interface Terminal {
   wait(ms: number, signal: AbortSignal): Promise<void>
 }
 
-export const EXIT = {
-  ok: 0,
-  refused: 1,
-  usage: 2,
-  notFound: 3,
-  unreachable: 4,
-  unhealthy: 5,
-  exhausted: 6,
-  denied: 7,
-  interrupted: 130,
-} as const
-
 /** The options that every command has. */
 export interface Globals extends TlsFlags {
   readonly endpoint?: readonly string[]
-  readonly output: Format
+  /** undefined: not said. */
+  readonly output?: Format
   readonly headers: boolean
   readonly quiet?: true
   /** In ms. */
@@ -106,32 +96,13 @@ async function connect(io: Io, command: Command, globals: Globals): Promise<Clie
 }
 
 export function outputOf(io: Io, { output, headers, quiet }: Globals): Output {
-  return { format: quiet ? 'name' : output, headers, write: io.out }
+  // A format that is named goes before what -q stands for, which with `watch` is no format but fewer remarks.
+  return { format: output ?? (quiet ? 'name' : 'table'), headers, write: io.out }
 }
 
 /** Ends the command as a wrong use of it. */
 export function usage(command: Command, sentence: string): never {
   return command.error(`error: ${sentence}`, { exitCode: EXIT.usage, code: 'ioasidctl.usage' })
-}
-
-/** A command that ends badly, though the daemon refused nothing. */
-class CommandFailed extends Error {
-  readonly exitCode: number
-  readonly reason: string
-
-  constructor(exitCode: number, reason: string, sentence: string) {
-    super(sentence)
-    this.exitCode = exitCode
-    this.reason = reason
-  }
-}
-
-export function nothingFound(sentence: string): never {
-  throw new CommandFailed(EXIT.notFound, 'NOT_FOUND', sentence)
-}
-
-export function unhealthy(sentence: string): never {
-  throw new CommandFailed(EXIT.unhealthy, 'NOT_SERVING', sentence)
 }
 
 /** The options by which commands name a set. */
@@ -167,49 +138,4 @@ export function setRefOf(io: Io, command: Command, { setHandle, token }: SetOpti
   const handle = setHandle ?? io.env['IOASIDCTL_SET_HANDLE']
   if (handle) return { setHandle: handle }
   return usage(command, 'which set? Give --token or --set-handle, or set IOASIDCTL_SET_HANDLE.')
-}
-
-/** By its name: to import its class would load grpc-js for `--help` too. */
-export function isIoasidError(error: unknown): error is IoasidError {
-  return error instanceof Error && error.name === ('IoasidError' satisfies IoasidError['name'])
-}
-
-/** Tells of a failure on standard error and gives the exit code for it. */
-export function report(io: Io, error: unknown, format: Format): number {
-  if (error instanceof CommandFailed) {
-    const { reason, message } = error
-    io.err(isData(format) ? dataText(format, { error: { reason, message } }) : `error: ${message}\n`)
-    return error.exitCode
-  }
-  if (!isIoasidError(error)) {
-    io.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-    return EXIT.refused
-  }
-  const { code, reason, message, metadata, violations, retryAfterMs } = error
-  if (isData(format)) {
-    const object = { reason: reason ?? code, code, message, metadata, violations, retryAfterMs }
-    io.err(dataText(format, { error: object }))
-  } else {
-    io.err(`error: ${reason ?? code}: ${message}\n`)
-    const facts = Object.entries(metadata).map(([key, value]) => `${key}=${value}`)
-    if (facts.length > 0) io.err(`  ${facts.join(' ')}\n`)
-  }
-  return exitCode(error)
-}
-
-function exitCode({ code, reason }: IoasidError): number {
-  switch (code) {
-    case 'NOT_FOUND':
-      return EXIT.notFound
-    case 'UNAVAILABLE':
-    case 'DEADLINE_EXCEEDED':
-      return EXIT.unreachable
-    case 'RESOURCE_EXHAUSTED':
-      return EXIT.exhausted
-    case 'PERMISSION_DENIED':
-    case 'UNAUTHENTICATED':
-      return EXIT.denied
-    default:
-      return reason === 'INVALID_FIELD' ? EXIT.usage : EXIT.refused
-  }
 }

@@ -2,8 +2,9 @@ import { type Command, Option } from 'commander'
 import type { CallOptions, Client, DaemonStatus, IoasidSet, LeaseInfo } from '../index.ts'
 import { durationFrom } from './arguments.ts'
 import { eventLine } from './event-line.ts'
+import { isIoasidError } from './failure.ts'
 import { dataText, isData } from './output.ts'
-import { type Io, isIoasidError, type Session, type Terminal, usage, withClient } from './run.ts'
+import { type Io, type Session, type Terminal, usage, withClient } from './run.ts'
 import { type TopFacts, topPage } from './top-page.ts'
 
 /** Of a host with more, the first ones by number are looked at. */

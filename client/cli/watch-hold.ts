@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Client, Lease, NotificationType, Priority, SubscriptionItem } from '../index.ts'
-import { type Io, isIoasidError, type Session, usage } from './run.ts'
+import { isIoasidError } from './failure.ts'
+import { type Io, type Session, usage } from './run.ts'
 
 /** The part of `watch` that holds: a lease of its own, by which each id is kept until its teardown was printed. */
 

@@ -227,6 +227,7 @@ describe('a table that the daemon refuses to serve on', () => {
     ['ABORTED', 'SUPERSEDED'],
     ['FAILED_PRECONDITION', 'HOLD_DIFFERS'],
     ['PERMISSION_DENIED', 'NOT_PERMITTED'],
+    ['UNAUTHENTICATED', 'NO_IDENTITY'],
   ] as const)('ends with %s %s, and keeps its ids until close', async (code, reason) => {
     const { stream, table, log, errors } = await openTable({}, ...first)
     stream(0).end(grpcError(code, 'no', { reason }))
@@ -236,5 +237,47 @@ describe('a table that the daemon refuses to serve on', () => {
     expect({ log, size: table.size }).toEqual({ log: [], size: 3 })
     await table.close()
     expect(log).toEqual(['closed 101 7', 'closed 102 8', 'closed 103 9', 'revoke'])
+  })
+  it('since the policy has changed asks no more, and keeps its lease alive until what it has is torn down', async () => {
+    let isDown = false
+    const { told, options } = failing('unbind', -1)
+    const { stream, streams, table, log, errors, renewals, acknowledged, advance } = await openTable(
+      { options, acknowledge: () => (isDown ? down() : undefined) },
+      ...first,
+    )
+    told.length = 0
+    isDown = true
+    stream(0).send(change(12, 10, [unbind(12, 7, 101, 4)]))
+    await settle()
+    isDown = false
+    acknowledged.length = 0
+    stream(0).end(grpcError('PERMISSION_DENIED', 'no', { reason: 'NOT_PERMITTED' }))
+    // Several times as long as the lease would last: it goes on being renewed, and the daemon is not asked again.
+    renewals.length = 0
+    await advance(60_000)
+    expect(streams).toHaveLength(1)
+    expect(renewals.length).toBeGreaterThan(10)
+    expect(renewals.length).toBeLessThan(30)
+    expect(errors).toMatchObject([{ reason: 'NOT_PERMITTED' }])
+    // What was torn down before is acknowledged all the same, and what was not is there until its user says so.
+    expect(acknowledged).toEqual(['12'])
+    expect({ told, log, size: table.size }).toEqual({
+      told: ['unbound 101'],
+      log: ['acknowledge 12', 'acknowledge 12'],
+      size: 2,
+    })
+    await table.close()
+    expect(told).toEqual(['unbound 101', 'closed 102', 'closed 103'])
+    expect(log.at(-1)).toBe('revoke')
+  })
+
+  it('and does not renew its lease either holds its ids for no longer than that, and then unbinds them', async () => {
+    const refused = () => grpcError('PERMISSION_DENIED', 'no', { reason: 'NOT_PERMITTED' })
+    const { stream, log, errors, renewals, advance } = await openTable({ renew: refused }, ...first)
+    stream(0).end(refused())
+    await advance(10_000)
+    expect(renewals.length).toBeLessThan(20)
+    expect(errors).toMatchObject([{ reason: 'NOT_PERMITTED' }, { code: 'DEADLINE_EXCEEDED' }])
+    expect(log).toEqual(['lost 101 7', 'lost 102 8', 'lost 103 9'])
   })
 })

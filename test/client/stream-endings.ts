@@ -25,6 +25,9 @@ const reasons: readonly [StatusName, string, StreamEnding['follows']][] = [
   ['NOT_FOUND', 'SET_NOT_FOUND', 'fail'],
   ['FAILED_PRECONDITION', 'HOLD_DIFFERS', 'fail'],
   ['RESOURCE_EXHAUSTED', 'TOO_MANY', 'fail'],
+  // The policy has changed: asking again is of no use until it changes once more.
+  ['PERMISSION_DENIED', 'NOT_PERMITTED', 'fail'],
+  ['UNAUTHENTICATED', 'NO_IDENTITY', 'fail'],
   ['UNAVAILABLE', 'DRAINING', 'resume'],
 ]
 

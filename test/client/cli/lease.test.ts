@@ -49,9 +49,9 @@ const printed: [string[], string][] = [
   [
     ['lease', 'list', '-o', 'wide'],
     `
-ID  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS  PRIORITY  ACKNOWLEDGED  HOLDS                    NAME
- 5  ALIVE   30000         29950  RELEASE             3     1  CPU                 15  vm-a vm-b #7 and 2 more  kvm
-12  HELD      500             0  HOLD                1     0  -                    -  -                        -
+ID  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS  PRIORITY  ACKNOWLEDGED  HOLDS                    OWNER  NAME
+ 5  ALIVE   30000         29950  RELEASE             3     1  CPU                 15  vm-a vm-b #7 and 2 more  -      kvm
+12  HELD      500             0  HOLD                1     0  -                    -  -                        -      -
 `,
   ],
   [['lease', 'list', '-q'], '\n5\n12\n'],
@@ -97,9 +97,9 @@ describe('ioasidctl, of holders,', () => {
   it('shows the sets of every hold', async () => {
     const list = async (hold: object) =>
       (await once({ answer: () => ({ leases: [{ ...leases[0], hold }] }) }, 'lease', 'list', '-o', 'wide')).out
-    expect(await list({ priority: 'DEVICE', all: true })).toMatch(/DEVICE +0 {2}every set {2}kvm\n$/)
-    expect(await list({ priority: 'IOMMU', tokens: ['vm-a'] })).toMatch(/IOMMU +0 {2}vm-a {3}kvm\n$/)
-    expect(await list({ priority: 'IOMMU', set_ids: ['7', '8', '9'] })).toMatch(/ {2}#7 #8 #9 {2}kvm\n$/)
+    expect(await list({ priority: 'DEVICE', all: true })).toMatch(/DEVICE +0 {2}every set {2}- {6}kvm\n$/)
+    expect(await list({ priority: 'IOMMU', tokens: ['vm-a'] })).toMatch(/IOMMU +0 {2}vm-a {3}- {6}kvm\n$/)
+    expect(await list({ priority: 'IOMMU', set_ids: ['7', '8', '9'] })).toMatch(/ {2}#7 #8 #9 {2}- {6}kvm\n$/)
   })
 
   it('asks for what its arguments say', async () => {

@@ -73,10 +73,11 @@ describe('ioasidctl over TLS, as a process,', () => {
 
   it('says which file cannot be read, and why nothing is connected', async () => {
     const { ctl, port } = await setUp()
-    expect(await ctl({}, '--cacert', '.')).toEqual({
-      code: 2,
-      stdout: '',
-      stderr: "error: --cacert: '.' cannot be read: EISDIR: illegal operation on a directory.\n",
+    const unread = await ctl({}, '--cacert', '.')
+    expect(unread).toMatchObject({ code: 2, stdout: '' })
+    expect(JSON.parse(unread.stderr).error).toEqual({
+      reason: 'USAGE',
+      message: "--cacert: '.' cannot be read: EISDIR: illegal operation on a directory.",
     })
     const { code, stderr } = await ctl({}, '--cacert', 'other-ca', '--deadline', '500ms')
     expect({ code, error: JSON.parse(stderr).error }).toMatchObject({

@@ -145,7 +145,41 @@ describe('a failure', () => {
     const rich = reason === undefined ? undefined : { reason }
     const { code, out, err, isClosed } = await once(failing(grpcError(status, 'because', rich)), 'alloc')
     expect({ code, out, isClosed }).toEqual({ code: exitCode, out: '', isClosed: true })
-    expect(err).toBe(`error: ${reason ?? status}: because\n`)
+    expect(err.split('\n')[0]).toBe(`error: ${reason ?? status}: because`)
+  })
+
+  it.each([
+    ['PERMISSION_DENIED', 'NOT_PERMITTED', ['your certificate (--cert)', "the daemon's operator"]],
+    ['UNAUTHENTICATED', 'NO_IDENTITY', ['give --cert and --key', 'Unix socket']],
+  ] as const)('%s %s is denied, and says what one can do about it', async (status, reason, advice) => {
+    const error = failing(grpcError(status, 'because', { reason }))
+    const { code, err } = await once(error, 'set', 'list')
+    expect(code).toBe(7)
+    for (const words of advice) expect(err).toContain(words)
+    expect(err.split('\n').filter((line) => line.length > 80)).toEqual([])
+    // Programs have the reason, and no flags.
+    const json = await once(error, 'set', 'list', '-o', 'json')
+    expect(json.code).toBe(7)
+    const told = { reason, code: status, message: 'because', metadata: {}, violations: [] }
+    expect(JSON.parse(json.err)).toEqual({ error: told })
+  })
+
+  it('that is a limit says whose, and when it is worth trying again', async () => {
+    const refuse = (metadata: Record<string, string>) =>
+      once(failing(grpcError('RESOURCE_EXHAUSTED', 'Too many.', { reason: 'TOO_MANY', metadata })), 'set', 'create')
+    const told = async (metadata: Record<string, string>) => {
+      const { code, err } = await refuse(metadata)
+      expect(code).toBe(6)
+      return err.trimEnd().split('\n')
+    }
+    expect(await told({ what: 'own_sets', limit: '8', retry_after_ms: '1500' })).toEqual([
+      'error: TOO_MANY: Too many.',
+      '  what=own_sets limit=8 retry_after_ms=1500',
+      '  It is the limit of each identity, and this is yours.',
+      '  It may be granted in 2s.',
+    ])
+    expect((await told({ what: 'requests', retry_after_ms: '40' })).slice(2)).toEqual(['  It may be granted in 40ms.'])
+    expect((await told({ what: 'sets', limit: '8' })).slice(2)).toEqual([])
   })
 
   it('tells the facts', async () => {

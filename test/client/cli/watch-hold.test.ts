@@ -154,10 +154,15 @@ resume with --after-revision 12 --space-id space-1
     expect(await timed.code).toBe(0)
     expect(timed.asked).toEqual(['GrantLease', 'RevokeLease'])
 
-    const refused = await hold({})
-    refused.stream(0).end(grpcError('OUT_OF_RANGE', 'gone', { reason: 'COMPACTED' }))
-    expect(await refused.code).toBe(1)
-    expect(refused.asked).toEqual(['GrantLease', 'RevokeLease'])
+    for (const [status, reason, exitCode] of [
+      ['OUT_OF_RANGE', 'COMPACTED', 1],
+      ['PERMISSION_DENIED', 'NOT_PERMITTED', 7],
+    ] as const) {
+      const refused = await hold({})
+      refused.stream(0).end(grpcError(status, 'gone', { reason }))
+      expect(await refused.code).toBe(exitCode)
+      expect(refused.asked).toEqual(['GrantLease', 'RevokeLease'])
+    }
   })
 
   it('ends with 3 when its lease is gone, with 4 when it could not be renewed, and has nothing to revoke then', async () => {

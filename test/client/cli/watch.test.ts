@@ -144,6 +144,27 @@ describe('watch', () => {
     expect(err()).toBe('')
   })
 
+  it('says no more with a format for programs either', async () => {
+    const { code, stream, out, err } = await watch({}, '--all', '--count', '1', '-q', '-o', 'jsonl')
+    stream(0).send(header(10))
+    stream(0).send(events(12, 10, [7]))
+    expect(await code).toBe(0)
+    expect(JSON.parse(out())).toMatchObject({ type: 'BIND', ioasid: 7 })
+    expect(err()).toBe('')
+  })
+
+  it('ends with 7 when a new policy does not allow it any more, asks no more, and still says where to go on', async () => {
+    const { code, stream, streams, out, err, advance } = await watch({}, '--token', 'vm-a')
+    stream(0).send(header(10))
+    stream(0).send(events(12, 10, [7]))
+    stream(0).end(grpcError('PERMISSION_DENIED', 'no', { reason: 'NOT_PERMITTED' }))
+    await advance(60_000)
+    expect(await code).toBe(7)
+    expect(streams).toHaveLength(1)
+    expect(out()).toBe('12  BIND        vm-a  ioasid 7  spid 107\n')
+    expect(err()).toContain('resume with --after-revision 12 --space-id space-1\nerror: NOT_PERMITTED: no\n')
+  })
+
   it('ends after its time: well without a count, and else with 4', async () => {
     for (const [argv, exitCode] of [
       [['--timeout', '1ms'], 0],
