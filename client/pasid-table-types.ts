@@ -124,9 +124,9 @@ export type TableSet =
  *
  * It ends in one of three ways.
  * - `close`: onUnbind for every entry that is left, then the lease is revoked.
- * - A failure, while its lease lives (a handler has failed, or the daemon refuses to go on): it calls no more handlers and
- *   acknowledges nothing more, but keeps its lease, so that every id that it may have in hardware stays held, until
- *   `close`.
+ * - A failure, while its lease lives (a handler has failed, or the daemon refuses to go on, as with NOT_PERMITTED after a
+ *   change of its policy): it calls no more handlers and acknowledges nothing more, but keeps its lease, so that every id
+ *   that it may have in hardware stays held, until `close`.
  * - Its lease is lost, so that nothing protects its ids: onUnbind for every entry at once. To go on open another table.
  *
  * @example

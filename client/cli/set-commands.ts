@@ -73,7 +73,7 @@ function addCreate(set: Command, io: Io): void {
 
 function addGet(set: Command, io: Io): void {
   takesSet(set.command('get'))
-    .description('Shows a set.')
+    .description('Shows a set; its handle, where the daemon gives that to who asks, only in JSON and YAML.')
     .addHelpText('after', '\nExamples:\n  ioasidctl set get --token vm-a\n  ioasidctl set get --token vm-a -o json')
     .action((options: SetOptions, command: Command) =>
       withClient(io, command, async ({ client, output, call }) => {
