@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Binding, Life, Moment } from '../index.ts'
 import { id, moment, uint64 } from './arguments.ts'
 import { nothingFound } from './failure.ts'
-import { isData, type Output, printAll, printFacts, type View } from './output.ts'
+import { isData, type Output, printAll, printFacts, shown, type View } from './output.ts'
 import { type Io, withClient } from './run.ts'
 
 /** Who had an id when, and how long that is known. */
@@ -112,7 +112,7 @@ function explainBy(life: Life): string {
 
 function lineBy(what: string, by: Readonly<Record<string, string>>): string {
   const parts = Object.entries(by).filter(([, identity]) => identity !== '')
-  return parts.length === 0 ? '' : `${what}: ${parts.map((part) => part.join(' ')).join(', ')}\n`
+  return parts.length === 0 ? '' : `${what}: ${shown(parts.map((part) => part.join(' ')).join(', '))}\n`
 }
 
 async function* each(lives: readonly Life[]): AsyncGenerator<Life> {

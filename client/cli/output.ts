@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { FORBIDDEN } from '../limits.ts'
 
 /** How results are printed: the same rows as a table, as data for programs, or as names alone. */
 
@@ -65,6 +66,11 @@ export async function printAll<Row>(output: Output, view: View<Row>, rows: Async
   if (format === 'table' || format === 'wide') write(table(columnsOf(view, format), kept, headers))
 }
 
+const FORBIDDEN_EACH = new RegExp(FORBIDDEN, 'gu')
+
+/** Of a text that the daemon has of others, as a name in a certificate, no letter may move what a terminal shows. */
+export const shown = (text: string): string => text.replace(FORBIDDEN_EACH, '\uFFFD')
+
 /**
  * Columns are two spaces apart, numbers are on the right of theirs, nothing is behind the last; `-` is nothing. What users
  * name, however long it is and however wide its letters are, belongs in the last column, where it moves no other.
@@ -77,7 +83,7 @@ export function tableLines<Row>(
   const texts = columns.map(({ head, cell, isNumber: isDeclared }) => {
     const cells = rows.map(cell)
     const isNumber = isDeclared || cells.some((value) => typeof value === 'number' || typeof value === 'bigint')
-    const lines = cells.map((value) => (value === undefined || value === '' ? '-' : String(value)))
+    const lines = cells.map((value) => (value === undefined || value === '' ? '-' : shown(String(value))))
     if (headers) lines.unshift(head)
     const width = lines.reduce((widest, line) => Math.max(widest, line.length), 0)
     return lines.map((line) => (isNumber ? line.padStart(width) : line.padEnd(width)))

@@ -56,7 +56,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 
 const addOutput = (command: Command): Command =>
   command
-    .addOption(new Option('-o, --output <format>', 'how to print (default: table)').choices(FORMATS))
+    .addOption(new Option('-o, --output <format>', 'how to print, by default a table').choices(FORMATS))
     .option('-q, --quiet', 'print names alone, unless -o says how, and no remarks')
 
 /** How errors are to be told, read before anything else: what is wrong may stand before it. */

@@ -64,7 +64,7 @@ describe('completion', () => {
     expect(await script('zsh')).toMatch(/^#compdef ioasidctl\n/)
     const fish = await script('fish')
     expect(fish).toContain(`complete -c ioasidctl -f -n "__ioasidctl_at 'set'" -a create -d '`)
-    expect(fish).toContain(`-l output -d 'how to print (default: table)' -x -a 'table wide json jsonl yaml name'`)
+    expect(fish).toContain(`-l output -d 'how to print, by default a table' -x -a 'table wide json jsonl yaml name'`)
   })
 
   it('knows no other shells', async () => {

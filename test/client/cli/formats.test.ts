@@ -80,6 +80,12 @@ ID  STATE  TTL_MS  REMAINING_MS  ON_EXPIRY  REFERENCES  SETS  PRIORITY  ACKNOWLE
     expect(one.out).toContain('  spiffe://fleet/vmm  kvm\n')
   })
 
+  it('shows no letter of an owner that a terminal would take for an order', async () => {
+    const hostile = { ...sets[0], owner: 'cn:\x1b[2Jroot\nid\x9b1m' }
+    const { out } = await once({ answer: () => ({ sets: [hostile] }) }, 'set', 'list', '-o', 'wide', '--no-headers')
+    expect(out).toBe('1  16  3  0  0  ACTIVE  4  9  cn:\uFFFD[2Jroot\uFFFDid\uFFFD1m  yes\n')
+  })
+
   it('is a table like any other where there is no more to tell', async () => {
     const { out } = await once(world, 'status', '-o', 'wide')
     expect(out).toBe((await once(world, 'status')).out)

@@ -112,6 +112,12 @@ vm-a, SPID 101: bound by dns:vmm.example, unbound by uid:0
     expect(unknown.split('\n').map((line) => line.split(' ')[0])).toEqual(['life', 'binding', ''])
   })
 
+  it('shows no letter of an identity that a terminal would take for an order', async () => {
+    const life = { ...lives[0], allocated_by: 'cn:a\x1b[2J' }
+    const { out } = await once({ answer: () => ({ lives: [life] }) }, 'history', '4711', '--at', '2026-01-02T02:12:00Z')
+    expect(out).toContain('vm-b: allocated by cn:a\uFFFD[2J\n')
+  })
+
   it('finds by a time of its table, which is to the second, what has begun within it', async () => {
     const at = async (time: string) => (await once(world, 'history', '4711', '--at', time, '-q')).out
     expect(await at('2026-01-02T01:00:00Z')).toBe('vm-a\n')
