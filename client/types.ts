@@ -8,7 +8,10 @@
  * console.log(`${set.token}: ${set.allocated} of ${set.quota} ids`)
  */
 export interface IoasidSet {
-  /** The capability that changes take; keep it like a key. Empty where the daemon does not give it out. */
+  /**
+   * The capability that changes take; keep it like a key. It is told to who presented it and, where there is a policy, to
+   * the identity that created the set, so that a handle that is lost is found by getSet with the token. Else empty.
+   */
   readonly setHandle: string
   /** The public number, never 0 and never used twice. */
   readonly setId: bigint

@@ -39,7 +39,10 @@ it('a life that comes in pieces on several pages is told as one', async () => {
 it('by whom an id was allocated, freed, bound and unbound is told, and nothing of what nobody knows', async () => {
   const by = { allocated_by: 'uid:1000', freed_by: 'uid:0' }
   const bindings = [{ ...binding(8), bound_by: 'uid:1000', unbound_by: 'uid:0' }, binding(7)]
-  const { client } = pagesOf([{ ...life, ...by, bindings }, life])
+  const { client } = pagesOf([
+    { ...life, ...by, bindings },
+    { ...life, generation: '1' },
+  ])
   const told = await all(client.getHistory(4711))
   expect(told.map(({ allocatedBy, freedBy }) => [allocatedBy, freedBy])).toEqual([
     ['uid:1000', 'uid:0'],
