@@ -25,7 +25,9 @@ import type { IoasidInfo, IoasidSet } from './types.ts'
 
 /**
  * The daemon, as functions. A call rejects with IoasidError and nothing else. Changes and reads alike are tried again
- * while nobody answers (UNAVAILABLE), until their deadline; a change that was tried twice happened once.
+ * while nobody answers (UNAVAILABLE), until their deadline; a change that was tried twice happened once. Where the daemon
+ * has a policy each call may also be refused with NOT_PERMITTED or, on a connection that does not say whose it is,
+ * NO_IDENTITY.
  *
  * @example
  * const client = connect()
