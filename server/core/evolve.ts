@@ -9,7 +9,7 @@ import { countAlike, type Freed, forEachPart, type IdPage, idsWith, ownPageOf, s
 import { NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo, removeFrom } from './multimap.ts'
 import { addOwned } from './owned.ts'
-import { startRest } from './rest.ts'
+import { countResting, endRest, startRest } from './rest.ts'
 import { AGED, countIds, forEachAged, forEachAgedRun, forEachId, forEachRun, PLAIN, type Runs } from './runs.ts'
 import { findId, isReserved, type SetRecord, type State } from './state.ts'
 
@@ -137,13 +137,11 @@ function sortedRuns(runs: Runs): readonly (readonly [first: number, count: numbe
   return pairs.sort(([a], [b]) => a - b)
 }
 
-/** An id may still rest here when the log was written under a shorter --reuse-delay. */
+/** An id may still rest here when the log was written under a shorter --reuse-delay (endRest). */
 function takeFromSpace(state: State, first: number, count: number): void {
-  for (let id = first; state.resting.count > 0 && id < first + count; id++) {
+  for (let id = first; countResting(state) > 0 && id < first + count; id++) {
     const rests = !state.space.isAvailable(id) && findId(state.table, id) === undefined && !isReserved(state.config, id)
-    if (!rests) continue
-    state.resting = remove(state.table, state.resting, id)
-    state.space.give(id, 1, 0)
+    if (rests) endRest(state, id)
   }
   state.space.take(first, count)
 }

@@ -2,6 +2,7 @@ import { holdersOf, impliedHolders, isBound } from './holds.ts'
 import { idsOn } from './id-list.ts'
 import { PAGE_IDS, slotOf } from './id-pages.ts'
 import { type LeaseId, NO_LEASE, NO_SPID } from './ids.ts'
+import { countResting } from './rest.ts'
 import { findId, ioasidOf, isReserved, referencesOf, type State } from './state.ts'
 
 /**
@@ -74,8 +75,16 @@ export function violations(state: State): readonly string[] {
       say(page.setId[slotOf(id)] === 0, `IOASID ${id} is free, but has data or devices, or is pending`)
     }
   }
-  const resting = [...idsOn(state.table, state.resting)].length
+  let resting = [...idsOn(state.table, state.resting)].length
   say(resting !== state.resting.count, `${state.resting.count} ids are said to rest, ${resting} do`)
+  for (const { first, count } of state.returning.runs) {
+    resting += count
+    for (let id = first; id < first + count; id++) {
+      const isFree = !state.space.isAvailable(id) && findId(state.table, id) === undefined
+      say(!isFree, `IOASID ${id} rests since a restore, but is available or allocated`)
+    }
+  }
+  say(resting !== countResting(state), `${countResting(state)} ids are said to rest in all, ${resting} do`)
   say(available !== state.space.available, `${state.space.available} ids are said to be available, ${available} are`)
   say(owned !== allocated, `${owned} ids have a set, ${allocated} are on a set's list`)
   say(allocated !== state.allocated, `${state.allocated} ids are said to be allocated, ${allocated} are`)

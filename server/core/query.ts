@@ -4,6 +4,7 @@ import { nextOf } from './id-list.ts'
 import type { LeaseId, Revision, SetId, Spid } from './ids.ts'
 import { findOwnId, ioasidNotFound, leaseNotFound, resolveSet, setNotFound } from './lookup.ts'
 import { findSpid } from './reference-rules.ts'
+import { countResting } from './rest.ts'
 import { findId, type LeaseRecord, type SetRecord, type State, unreserved } from './state.ts'
 import { type IoasidView, type LeaseView, type SetView, viewIoasid, viewLease, viewSet } from './view.ts'
 
@@ -133,7 +134,7 @@ export function status(state: State): Status {
     sets: state.sets.size,
     allocated: state.allocated,
     freePending: state.freePending,
-    resting: state.resting.count,
+    resting: countResting(state),
     leases: state.leases.size,
     revision: state.revision,
   }

@@ -6,7 +6,8 @@ import { createIdSpace, type IdSpace } from './id-space.ts'
 import { asLeaseId, asRevision, asSetId, type LeaseId, NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo } from './multimap.ts'
 import { addOwned, createOwned } from './owned.ts'
-import { endOfRestMs } from './rest.ts'
+import { sortFree } from './rest.ts'
+import { type FreeRun, NOTHING_RETURNS } from './returning.ts'
 import { addSpid, createSpidIndex, makeRoom, type SpidIndex } from './spid-index.ts'
 import { isReserved, type LeaseRecord, type SetRecord, type SpaceConfig, type State } from './state.ts'
 
@@ -64,7 +65,7 @@ export function createReplay(base: Base): State {
 /** The largest capacity that can be configured. */
 const WIDEST = 2 ** 24
 
-const ANYTHING_GOES: SpaceConfig = {
+export const ANYTHING_GOES: SpaceConfig = {
   capacity: WIDEST,
   reserved: [],
   policy: 'lowest',
@@ -87,12 +88,13 @@ const UNTRACKED: IdSpace = {
 
 /**
  * Makes a state of what a snapshot holds, or of what a replay ended with: everything else is computed, under a
- * configuration that may differ from the one that it was written under.
+ * configuration that may differ from the one that it was written under. `restoredMs` is the serving time at which the space
+ * was restored from a backup: what was free then counts as reclaimed then (returning.ts).
  */
-export function reindex(base: Base, config: SpaceConfig): State | Contradiction {
+export function reindex(base: Base, config: SpaceConfig, restoredMs = -Infinity): State | Contradiction {
   const state = index(base, config)
   if ('contradiction' in state) return state
-  startSpace(state)
+  startSpace(state, restoredMs)
   const claimed = state.reservedByQuotas + state.unreservedUse
   if (claimed > state.usable) {
     return { contradiction: `sets have reserved or taken ${claimed} ids, but only ${state.usable} may be handed out` }
@@ -122,6 +124,7 @@ function index(base: Base, config: SpaceConfig): State | Contradiction {
     holdIds: new Map(),
     space: UNTRACKED,
     resting: EMPTY_LIST,
+    returning: NOTHING_RETURNS,
     usable: 0,
     reservedByQuotas: 0,
     unreservedUse: 0,
@@ -206,35 +209,28 @@ function beginIndex({ spids, sets, table }: State, setId: SetId): SpidIndex {
 }
 
 /** Sorts the ids that no set has: those that rest go on the list of resting ids, the others into the space. */
-function startSpace(state: State): void {
+function startSpace(state: State, restoredMs: number): void {
   const { config, table } = state
-  const resting: FreeRun[] = []
+  let resting: FreeRun[] = []
   state.space = createIdSpace(config.policy, config.capacity, (give) => {
+    const free = sortFree(state, restoredMs, give)
     for (const [start, end] of unreservedRanges(config)) {
       state.usable += end - start
       forEachTwins(table, start, end - start, (page, first, count) => {
-        if (page === undefined) return give(first, count, 0)
         const slot = slotOf(first)
-        if (page.setId[slot] !== 0) return
-        const since = page.since[slot] ?? 0
-        const isRipe = endOfRestMs(config, page.bound[slot] ?? 0) <= state.servingMs
-        if (since === 0 || config.reuseDelayMs === 0 || isRipe) {
-          forgetNeighbours(table, first, count)
-          give(first, count, since)
-        } else resting.push({ first, count, since })
+        if (page === undefined) free.add(first, count, 0, 0)
+        else if (page.setId[slot] === 0) {
+          const isOnList = free.add(first, count, page.since[slot] ?? 0, page.bound[slot] ?? 0)
+          if (!isOnList) forgetNeighbours(table, first, count)
+        }
       })
     }
+    resting = free.resting
+    state.returning = free.returning()
   })
   resting.sort((a, b) => a.since - b.since || a.first - b.first)
   state.resting = EMPTY_LIST
   for (const { first, count } of resting) state.resting = append(table, state.resting, first, count)
-}
-
-interface FreeRun {
-  readonly first: number
-  readonly count: number
-  /** The revision of their RECLAIM. */
-  readonly since: number
 }
 
 /** What lies between the reserved ranges, which come in any order and may overlap; `end` is not in it. */

@@ -1,11 +1,18 @@
 import { append, nextOf, remove } from './id-list.ts'
 import { forEachPart, pageOf, slotOf } from './id-pages.ts'
+import { countWithin, type FreeRun, NOTHING_RETURNS, type Returning, without } from './returning.ts'
+import type { GiveRun } from './runs.ts'
 import type { SpaceConfig, State } from './state.ts'
 
 /**
  * The reuse delay. A reclaimed id goes to the end of the list of resting ids, and back to the space when its time has
  * passed: the delay is the same for all, so the list is in the order of ripening and only its head is looked at.
  */
+
+/** Free ids whose reuse delay has not passed. */
+export function countResting({ resting, returning }: State): number {
+  return resting.count + returning.count
+}
 
 /** Gives ids back to the space after RECLAIM: at once, or to rest first. */
 export function startRest(
@@ -29,6 +36,10 @@ export function startRest(
  */
 export function ripen(state: State, servingMs: number): void {
   if (servingMs > state.servingMs) state.servingMs = servingMs
+  if (state.returning.count > 0 && endOfRestMs(state.config, state.returning.sinceMs) <= state.servingMs) {
+    for (const { first, count, since } of state.returning.runs) state.space.give(first, count, since)
+    state.returning = NOTHING_RETURNS
+  }
   for (let first = state.resting.first; first !== 0 && isRipe(state, first); first = state.resting.first) {
     const since = sinceOf(state, first)
     let count = 1
@@ -49,17 +60,52 @@ export function restingIn(
   wanted: number,
 ): { readonly resting: number; readonly retryAfterMs: number } | undefined {
   const isWhole = min <= 1 && max >= state.config.capacity - 1
-  let resting = 0
-  let retryAfterMs = 0
+  const { returning } = state
+  // They ripen before any that was reclaimed since.
+  let resting = countWithin(returning, min, max)
+  let retryAfterMs = resting === 0 ? 0 : Math.max(1, endOfRestMs(state.config, returning.sinceMs) - state.servingMs)
+  if (isWhole && resting >= wanted) return { resting: countResting(state), retryAfterMs }
   for (let id = state.resting.first; id !== 0; id = nextOf(state.table, id)) {
     if (id < min || id > max) continue
     resting += 1
     if (resting !== wanted) continue
     retryAfterMs = Math.max(1, Math.ceil(ripeAtMs(state, id) - state.servingMs))
     // Who does not ask for a range is not worth a walk over all that rests: all of it counts.
-    if (isWhole) return { resting: state.resting.count, retryAfterMs }
+    if (isWhole) return { resting: countResting(state), retryAfterMs }
   }
   return resting < wanted ? undefined : { resting, retryAfterMs }
+}
+
+/** Ends the rest of one id early: a log that was written under a shorter --reuse-delay hands it out. */
+export function endRest(state: State, id: number): void {
+  const returning = without(state.returning, id)
+  if (returning === undefined) state.resting = remove(state.table, state.resting, id)
+  else state.returning = returning
+  state.space.give(id, 1, 0)
+}
+
+/** Sorts free ids into those that may be handed out, those that rest by themselves, and those that rest since a restore. */
+export function sortFree(state: State, restoredMs: number, give: GiveRun) {
+  const { config, servingMs } = state
+  const rests = (sinceMs: number) => config.reuseDelayMs > 0 && endOfRestMs(config, sinceMs) > servingMs
+  const resting: FreeRun[] = []
+  const returning: FreeRun[] = []
+  const restsSinceRestore = rests(restoredMs)
+  return {
+    resting,
+    /** Whether they rest by themselves: then they have a place on the list. */
+    add: (first: number, count: number, since: number, reclaimedMs: number): boolean => {
+      const isOnList = since > 0 && reclaimedMs >= restoredMs && rests(reclaimedMs)
+      if (isOnList) resting.push({ first, count, since })
+      else if (restsSinceRestore) returning.push({ first, count, since })
+      else give(first, count, since)
+      return isOnList
+    },
+    returning: (): Returning => {
+      const count = returning.reduce((sum, run) => sum + run.count, 0)
+      return count === 0 ? NOTHING_RETURNS : { sinceMs: restoredMs, runs: returning, count }
+    },
+  }
 }
 
 function isRipe(state: State, id: number): boolean {

@@ -14,6 +14,7 @@ import {
 import type { IdSpace, Policy } from './id-space.ts'
 import { asRevision, asSetId, type LeaseId, NO_SPID, type Revision, type SetId } from './ids.ts'
 import type { OwnedCounts } from './owned.ts'
+import type { Returning } from './returning.ts'
 import { idOfSpid, type SpidIndex } from './spid-index.ts'
 
 /** What an operator chose of the space. Not part of the history: it may differ at every start (reindex.ts). */
@@ -112,6 +113,8 @@ export interface State {
   readonly holdIds: Map<LeaseId, HoldIds>
   space: IdSpace
   resting: IdList
+  /** Ids that rest since a restore. */
+  returning: Returning
   /** Ids that configuration leaves to hand out at all. */
   usable: number
   /** Sum of all quotas. */

@@ -7,7 +7,7 @@ import { evolve } from '../core/evolve.ts'
 import { type Failure, fail, isFailure } from '../core/failure.ts'
 import { asRevision, type LeaseId, type Revision } from '../core/ids.ts'
 import { endedBy, pastOf } from '../core/past.ts'
-import { ripen } from '../core/rest.ts'
+import { countResting, ripen } from '../core/rest.ts'
 import type { State } from '../core/state.ts'
 import { viewLease } from '../core/view.ts'
 import type { MarkChange } from '../store/store.ts'
@@ -241,7 +241,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       return answers.reachMs(tick())
     },
     get isWaiting() {
-      return state.resting.count > 0 || answers.count > 0 || leaseTimes.count > 0
+      return countResting(state) > 0 || answers.count > 0 || leaseTimes.count > 0
     },
   }
 }

@@ -25,6 +25,7 @@ import { createSyncPace } from './sync-pace.ts'
 const CHUNK_BYTES = 1 << 20
 /** What a mark costs besides its value. */
 const MARK_BYTES = 200
+const FIRST_KEY = Uint8Array.of(0)
 const BEYOND_ASCII = Uint8Array.of(0x80)
 /** What is written on the main thread if the disk is quick (sync-pace.ts). */
 const SMALL_ENTRIES = 2
@@ -57,6 +58,10 @@ export async function openKvStore(kind: Store['kind'], kv: Kv, genesis: Genesis,
       mustBeOpen(state)
       const record = kv.get('marks', ascii(key))
       return record === undefined ? undefined : readMark(key, record).value
+    },
+    readMarks: async (after, maxBytes) => {
+      mustBeOpen(state)
+      return readMarks(kv, after === '' ? FIRST_KEY : ascii(`${after}\0`), maxBytes)
     },
     writeSnapshot: (frozen) => inLine(state, () => writeSnapshot(state, frozen)),
     compact: (revision) => inLine(state, () => compact(state, revision)),
@@ -138,9 +143,9 @@ async function* entriesAfter(state: KvState, after: Revision, last: Revision): A
 }
 
 async function* marksOf(state: KvState): AsyncGenerator<Mark, void, undefined> {
-  for (let from: Uint8Array | undefined = Uint8Array.of(0); from !== undefined; ) {
+  for (let from: Uint8Array | undefined = FIRST_KEY; from !== undefined; ) {
     mustBeOpen(state)
-    const chunk = readMarks(state.kv, from)
+    const chunk = readMarks(state.kv, from, CHUNK_BYTES)
     yield* chunk
     const last = chunk.at(-1)
     from = last === undefined ? undefined : ascii(`${last.key}\0`)
@@ -148,13 +153,13 @@ async function* marksOf(state: KvState): AsyncGenerator<Mark, void, undefined> {
 }
 
 /** Marks from a key on, as many as are read quickly; none when there are no more. */
-function readMarks(kv: Kv, from: Uint8Array): Mark[] {
+function readMarks(kv: Kv, from: Uint8Array, maxBytes: number): Mark[] {
   const marks: Mark[] = []
   let bytes = 0
   for (const { key, value } of kv.range('marks', from, BEYOND_ASCII)) {
-    marks.push(readMark(Buffer.from(key).toString('latin1'), value))
     bytes += value.length + MARK_BYTES
-    if (bytes >= CHUNK_BYTES) break
+    if (bytes > maxBytes && marks.length > 0) break
+    marks.push(readMark(Buffer.from(key).toString('latin1'), value))
   }
   return marks
 }

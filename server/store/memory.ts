@@ -36,6 +36,7 @@ export function createMemoryStore(genesis: Genesis): Store {
     append: async (batch) => append(memory, batch),
     tail: async (after, maxBytes) => tail(memory, after, maxBytes),
     readMark: async (key) => memory.marks.get(key),
+    readMarks: async (after, maxBytes) => readMarks(memory, after, maxBytes),
     writeSnapshot: async (state) => {
       mustNotExceed('a snapshot', state.revision, 'the last entry', lastRevision(memory))
       const records: Uint8Array[] = []
@@ -60,10 +61,24 @@ export function createMemoryStore(genesis: Genesis): Store {
 function load(memory: Memory): Loaded {
   const base = memory.snapshot === undefined ? undefined : decodeSnapshot(memory.snapshot.records)
   const entries = memory.entries.slice((base?.revision ?? 0) - memory.compactRevision)
-  const marks: Mark[] = [...memory.marks].map(([key, value]) => ({ key, value }))
-  marks.sort((a, b) => (a.key < b.key ? -1 : 1))
+  const marks = sortedMarks(memory)
   const { genesis, compactRevision } = memory
   return { ...genesis, base, entries: later(entries), marks: later(marks), compactRevision }
+}
+
+function sortedMarks(memory: Memory): Mark[] {
+  const marks: Mark[] = [...memory.marks].map(([key, value]) => ({ key, value }))
+  return marks.sort((a, b) => (a.key < b.key ? -1 : 1))
+}
+
+function readMarks(memory: Memory, after: string, maxBytes: number): readonly Mark[] {
+  const marks = sortedMarks(memory).filter(({ key }) => key > after)
+  let bytes = 0
+  const end = marks.findIndex(({ key, value }) => {
+    bytes += key.length + value.length
+    return bytes > maxBytes
+  })
+  return end < 0 ? marks : marks.slice(0, Math.max(1, end))
 }
 
 async function* later<Item>(items: Iterable<Item>): AsyncGenerator<Item, void, undefined> {

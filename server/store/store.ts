@@ -37,6 +37,12 @@ export interface Store {
   readMark(key: string): Promise<Uint8Array | undefined>
 
   /**
+   * The marks after a key (`''`: from the first one on), by key ascending, as of the last durable batch: as many as fit into
+   * about `maxBytes`, but at least one; none when there are no more. A backup goes on from the last key that it got.
+   */
+  readMarks(after: string, maxBytes: number): Promise<readonly Mark[]>
+
+  /**
    * Writes a snapshot piece by piece while others append, and then, in one step, makes it the one that a start begins
    * with; a crash before that leaves the earlier one in force. Its revision must be durable. The earlier one is removed.
    */

@@ -172,6 +172,28 @@ export function storeSuite(name: string, makeCandidate: () => Promise<Candidate>
       expect(await (await restart()).store.readMark('clock')).toEqual(bytes(2))
     })
 
+    test('can be read in portions from any key on, as they are now', async () => {
+      const { store, restart } = await begin()
+      const keys = ['a', 'a/1', 'a/2', 'b', 'c']
+      await store.append({ entries: [], marks: keys.map((key) => ({ key, value: bytes(1, 2, 3) })) })
+      await store.append({ entries: [], marks: [{ key: 'b', value: null }] })
+      const portions = async (from: Store, maxBytes: number) => {
+        const found: string[][] = []
+        for (let after = ''; ; ) {
+          const marks = await from.readMarks(after, maxBytes)
+          if (marks.length === 0) return found
+          for (const { value } of marks) expect(value).toEqual(bytes(1, 2, 3))
+          found.push(marks.map(({ key }) => key))
+          after = marks.at(-1)?.key ?? ''
+        }
+      }
+      expect(await portions(store, PLENTY)).toEqual([['a', 'a/1', 'a/2', 'c']])
+      expect(await portions(store, 1)).toEqual([['a'], ['a/1'], ['a/2'], ['c']])
+      expect(await store.readMarks('a/1', PLENTY)).toHaveLength(2)
+      expect(await store.readMarks('a/11', PLENTY)).toHaveLength(2)
+      expect(await portions((await restart()).store, PLENTY)).toEqual([['a', 'a/1', 'a/2', 'c']])
+    })
+
     test.each(['', 'é', 'a\nb', 'x'.repeat(65)])(
       'with the key "%s" are refused, and all that came with them',
       async (key) => {
