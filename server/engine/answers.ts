@@ -63,6 +63,21 @@ export function readAnswers(value: Uint8Array): readonly Remembered[] {
   return parse(value)
 }
 
+/**
+ * Of marks that are read in the order of their keys while others are added and let go of: the answers up to a revision,
+ * at places without a gap, as `restore` wants them.
+ */
+export function answersUpTo(revision: Revision): (mark: Mark) => readonly Mark[] {
+  let place = 0
+  return ({ value }) => {
+    const kept = parse(value).filter((answer) => answer.revision <= revision)
+    if (kept.length === 0) return []
+    const key = markKey(place)
+    place += kept.length
+    return [{ key, value: Buffer.from(JSON.stringify(kept)) }]
+  }
+}
+
 /** Answers that share a mark. */
 interface Group {
   readonly mark: string

@@ -8,6 +8,7 @@ import type { Contradiction } from '../core/reindex.ts'
 import type { SpaceConfig, State } from '../core/state.ts'
 import type { Store } from '../store/store.ts'
 import type { AnswerLimits } from './answers.ts'
+import { type Backup, createBackups } from './backup.ts'
 import { type Clock, createServingClock } from './clock.ts'
 import { createFeed } from './feed.ts'
 import { storeFailed } from './group-commit.ts'
@@ -47,6 +48,8 @@ export interface Engine {
   readonly history: History
   /** Drops the history at or below a revision. */
   compact(revision: number): Promise<Compacted | Failure>
+  /** Everything at the present revision, for who reads it at his own speed. */
+  backup(): Promise<Backup | Failure>
   /** What a subscriber is told when what it had yet to read is not kept any longer. */
   compacted(): Failure
   /** Refuses new work and ends every subscription with a failure; resolves when all that was decided is durable. */
@@ -132,6 +135,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     onFailure: (cause) => {
       void upkeep.stop()
       feed.endAll(storeFailed())
+      backups.endAll(storeFailed())
       options.onFailure(cause)
     },
   })
@@ -149,6 +153,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
   const subscribe = createSubscribe({ feed, holdStreams, teardowns, watchers, limits })
   const compactRevision = () => upkeep.compactRevision
   const findNamed = createFindNamed({ store, read: sequencer.read, compactRevision, soon: clock.soon })
+  const backups = createBackups({
+    store,
+    clock,
+    genesis: { spaceId, handleKey },
+    read: sequencer.read,
+    compactRevision,
+  })
 
   return {
     spaceId,
@@ -196,6 +207,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
         compactRevision: upkeep.compactRevision,
       }))
     },
+    backup: backups.open,
     compacted: () => compacted(upkeep.compactRevision),
     status: () =>
       sequencer.read((current) => ({
@@ -209,6 +221,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
       })),
     drain: async (failure) => {
       feed.endAll(failure)
+      backups.endAll(failure)
       // No beat after this: it would write behind the last batch, to a store that is closed then.
       const tidied = upkeep.stop()
       await sequencer.drain()

@@ -65,6 +65,11 @@ export function createLeaseTimes(state: State, marks: readonly Mark[], graceMs: 
   }
 }
 
+/** The lease that a mark is of. */
+export function leaseOfMark(key: string): number {
+  return Number.parseInt(key.slice(MARK_PREFIX.length), 16)
+}
+
 function markKey(leaseId: LeaseId): string {
   return MARK_PREFIX + leaseId.toString(16).padStart(14, '0')
 }

@@ -22,7 +22,9 @@ export const DATA_FILE = 'data.mdb'
 const READERS_FILE = 'lock.mdb'
 /** Where a data file is made, until it is whole. */
 const UNFINISHED = 'unfinished'
-const OURS = new Set([DATA_FILE, READERS_FILE, LOCK_FILE, UNFINISHED, 'lost+found'])
+/** In a directory that a backup is restored into, until that is whole: a start would make a new, empty history there. */
+const RESTORING = 'restoring'
+const OURS = new Set([DATA_FILE, READERS_FILE, LOCK_FILE, UNFINISHED, RESTORING, 'lost+found'])
 
 const PRIVATE = 0o700
 
@@ -35,6 +37,11 @@ export function prepareDataDir(path: string): string {
   makeDirectory(dataDir)
   // First: what is somebody else's keeps its mode.
   mustBeOurs(dataDir)
+  mustNotBeRestoring(dataDir)
+  return makePrivate(dataDir)
+}
+
+function makePrivate(dataDir: string): string {
   if (modeOf(dataDir) !== PRIVATE) chmodSync(dataDir, PRIVATE)
   if (modeOf(dataDir) === PRIVATE) return dataDir
   const mode = modeOf(dataDir).toString(8)
@@ -48,6 +55,51 @@ function mustBeOurs(dataDir: string): void {
   if (foreign === undefined) return
   const message = `${dataDir} has no data of ioasidd, but something else ("${foreign.name}"): choose another --data-dir`
   throw new StoreError('DAMAGED', message)
+}
+
+function mustNotBeRestoring(dataDir: string): void {
+  if (!existsSync(join(dataDir, RESTORING))) return
+  const message = `${dataDir} has a restore that did not come to its end: restore into it again, or remove it`
+  throw new StoreError('DAMAGED', message)
+}
+
+/** The absolute path of a directory that has data to read. Throws StoreError DAMAGED. */
+export function existingDataDir(path: string): string {
+  const dataDir = resolve(path)
+  if (!existsSync(join(dataDir, DATA_FILE))) {
+    mustNotBeRestoring(dataDir)
+    throw new StoreError('DAMAGED', `${dataDir} has no data of ioasidd`)
+  }
+  mustNotBeRestoring(dataDir)
+  return dataDir
+}
+
+/**
+ * Makes the directory if it is missing, private in any case, and returns its absolute path. Throws StoreError DAMAGED unless
+ * it is empty, but for what a restore has left that did not come to its end.
+ */
+export function prepareRestoreDir(path: string): string {
+  const dataDir = resolve(path)
+  makeDirectory(dataDir)
+  const isRestoring = existsSync(join(dataDir, RESTORING))
+  const other = readdirSync(dataDir).find((name) => !OURS.has(name) || (name === DATA_FILE && !isRestoring))
+  if (other === undefined) return makePrivate(dataDir)
+  const message = `${dataDir} is not empty ("${other}"): choose an empty or a new directory as --data-dir`
+  throw new StoreError('DAMAGED', message)
+}
+
+/**
+ * As makeDataFile, in a directory that prepareRestoreDir has looked at and that is locked. Whatever ends it early, no daemon
+ * starts there before another restore has come to its end.
+ */
+export async function restoreDataFile(dataDir: string, make: (directory: string) => Promise<void>): Promise<void> {
+  const marker = join(dataDir, RESTORING)
+  closeSync(openSync(marker, 'w', 0o600))
+  sync(dataDir)
+  rmSync(join(dataDir, DATA_FILE), { force: true })
+  await makeDataFile(dataDir, make)
+  rmSync(marker)
+  sync(dataDir)
 }
 
 function modeOf(path: string): number {

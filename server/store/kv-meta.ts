@@ -11,7 +11,7 @@ import { type Genesis, StoreError } from './store.ts'
  * 3: entries say whose request they were, sets and leases whose they are, and a registration may end before its lease.
  * What earlier ones wrote reads the same.
  */
-const FORMAT = 3
+export const FORMAT = 3
 
 export interface LogMeta {
   readonly compactRevision: Revision
@@ -39,16 +39,21 @@ export async function beginHistory(kv: Kv, genesis: Genesis): Promise<void> {
   if (kv.get('meta', ascii('format')) !== undefined) return
   const used = TABLES.find((table) => kv.lastKey(table) !== undefined)
   if (used !== undefined) throw damaged(`${kv.name} has a table "${used}", but does not say in which format`)
-  const written: GenesisMeta = { spaceId: genesis.spaceId, handleKey: toBase64(genesis.handleKey) }
-  await kv.write([formatChange(), metaChange('genesis', written)])
+  await kv.write(beginningOf(FORMAT, genesis))
+}
+
+/** What the meta table says first of a history that was elsewhere, in whatever format that was. */
+export function beginningOf(format: number, { spaceId, handleKey }: Genesis): readonly Change[] {
+  const written: GenesisMeta = { spaceId, handleKey: toBase64(handleKey) }
+  return [formatChange(format), metaChange('genesis', written)]
 }
 
 /** Not a record, so that every release can read it, whatever records look like by then. */
-function formatChange(): Change {
-  return { table: 'meta', key: ascii('format'), value: ascii(`${FORMAT}`) }
+function formatChange(format: number): Change {
+  return { table: 'meta', key: ascii('format'), value: ascii(`${format}`) }
 }
 
-function readFormat(kv: Kv): number {
+export function readFormat(kv: Kv): number {
   const written = Buffer.from(kv.get('meta', ascii('format')) ?? []).toString('latin1')
   return /^[1-9][0-9]{0,8}$/.test(written) ? Number(written) : 0
 }
@@ -58,7 +63,7 @@ function readFormat(kv: Kv): number {
  * would take what it finds for something else, here the last record for one entry.
  */
 export function raiseFormat(kv: Kv): readonly Change[] {
-  return readFormat(kv) < FORMAT ? [formatChange()] : []
+  return readFormat(kv) < FORMAT ? [formatChange(FORMAT)] : []
 }
 
 export function checkFormat(kv: Kv): void {

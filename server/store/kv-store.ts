@@ -129,7 +129,7 @@ function readSnapshot(state: KvState): Base | undefined {
   throw damaged(`the snapshot is of revision ${base.revision}, not of ${snapshot.revision}`)
 }
 
-function* snapshotRecords(kv: Kv, number: number): Generator<Uint8Array, void, undefined> {
+export function* snapshotRecords(kv: Kv, number: number): Generator<Uint8Array, void, undefined> {
   for (const { value } of kv.range('snapshots', partKey(number, 0), partKey(number + 1, 0))) yield value
 }
 
@@ -164,7 +164,7 @@ function readMarks(kv: Kv, from: Uint8Array, maxBytes: number): Mark[] {
   return marks
 }
 
-function readMark(key: string, record: Uint8Array): Mark {
+export function readMark(key: string, record: Uint8Array): Mark {
   // A copy, because the record may be a view of something larger, and a Buffer.
   return { key, value: new Uint8Array(decodePart(record, `mark ${key}`).payload) }
 }
@@ -190,7 +190,7 @@ async function append(state: KvState, batch: Batch): Promise<void> {
   })
 }
 
-function markChange({ key, value }: Batch['marks'][number]): Change {
+export function markChange({ key, value }: Batch['marks'][number]): Change {
   const record = value === null ? null : encodePart({ number: 0, more: false, payload: value })
   return { table: 'marks', key: ascii(key), value: record }
 }

@@ -3,7 +3,15 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { damaged } from './codec.ts'
-import { DATA_FILE, makeDataFile, mustHaveRoom, prepareDataDir } from './data-dir.ts'
+import {
+  DATA_FILE,
+  existingDataDir,
+  makeDataFile,
+  mustHaveRoom,
+  prepareDataDir,
+  prepareRestoreDir,
+  restoreDataFile,
+} from './data-dir.ts'
 import { type Change, type Kv, TABLES, type Table } from './kv.ts'
 import { openKvStore } from './kv-store.ts'
 import { checkLmdbFile } from './lmdb-file.ts'
@@ -44,6 +52,53 @@ export async function openLmdbStore(options: LmdbOptions): Promise<Store> {
     }
   } catch (error) {
     throw toStoreError(error, `opening ${options.dataDir}`)
+  }
+}
+
+/** Has a data file made in an empty directory, which is one that a daemon starts from only when `fill` has come to its end. */
+export async function restoreLmdb<Result>(path: string, fill: (kv: Kv) => Promise<Result>): Promise<Result> {
+  try {
+    const dataDir = prepareRestoreDir(path)
+    const lock = await lockDirectory(dataDir)
+    try {
+      const results: Result[] = []
+      await restoreDataFile(dataDir, async (directory) => {
+        const kv = await openLmdb(directory, () => undefined)
+        try {
+          results.push(await fill(kv))
+        } finally {
+          await kv.close()
+        }
+      })
+      const [result] = results
+      if (result === undefined) throw new Error('a restore came to nothing')
+      return result
+    } finally {
+      lock.release()
+    }
+  } catch (error) {
+    throw toStoreError(error, `restoring into ${path}`)
+  }
+}
+
+/** Lets somebody read the data of a directory that no daemon has. Throws as openLmdbStore does. */
+export async function readLmdb<Result>(path: string, read: (kv: Kv) => Promise<Result>): Promise<Result> {
+  try {
+    const dataDir = existingDataDir(path)
+    const lock = await lockDirectory(dataDir)
+    try {
+      checkLmdbFile(join(dataDir, DATA_FILE))
+      const kv = await openLmdb(dataDir, () => undefined)
+      try {
+        return await read(kv)
+      } finally {
+        await kv.close()
+      }
+    } finally {
+      lock.release()
+    }
+  } catch (error) {
+    throw toStoreError(error, `reading ${path}`)
   }
 }
 

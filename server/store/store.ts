@@ -103,6 +103,21 @@ export interface StoreSize {
   readonly sinceSnapshot: number
 }
 
+/** What a backup is made of, in this order (backup-file.ts writes it). */
+export type BackupItem =
+  | (Genesis & {
+      readonly kind: 'header'
+      readonly capacity: number
+      /** Everything at or below it is in the backup, and nothing above. */
+      readonly revision: Revision
+      readonly wallMs: number
+    })
+  | { readonly kind: 'state'; readonly state: FrozenState }
+  /** The entries that follow come right after this revision; of the log nothing before counts, it was compacted meanwhile. */
+  | { readonly kind: 'begin'; readonly compactRevision: Revision }
+  | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'marks'; readonly marks: readonly Mark[] }
+
 /** Why a store cannot serve. The message is one sentence for an operator and says what to do. */
 export type StoreProblem =
   /** Another process has the directory; the message says which. */
