@@ -13,6 +13,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'check, print or default: what a configuration comes to',
     load: async () => (await import('./config-command.ts')).runConfigCommand,
   },
+  restore: {
+    summary: 'makes a data directory of a backup',
+    load: async () => (await import('./restore-command.ts')).runRestoreCommand,
+  },
+  verify: {
+    summary: 'reads a whole data directory and says what is wrong with it',
+    load: async () => (await import('./verify-command.ts')).runVerifyCommand,
+  },
 }
 
 /** Names with what each does, for `--help`. */

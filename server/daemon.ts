@@ -13,6 +13,7 @@ import { createReflection, type Reflection } from './rpc/reflection.ts'
 import { MAX_MESSAGE_BYTES, type RpcServer, startRpcServer } from './rpc/server.ts'
 import { createServices, type ServiceOptions } from './rpc/services.ts'
 import { startTls, type Tls } from './rpc/tls.ts'
+import { encodeBackup } from './store/backup-file.ts'
 import { openLmdbStore } from './store/lmdb.ts'
 import { createMemoryStore } from './store/memory.ts'
 import { type Store, StoreError } from './store/store.ts'
@@ -149,6 +150,10 @@ async function startFace(
       soon,
       snapshotTimeoutMs,
       leaseBounds,
+      backUp: async () => {
+        const backup = await engine.backup()
+        return isFailure(backup) ? backup : { ...backup, pieces: encodeBackup(backup.items, VERSION) }
+      },
     }
     return createServices(options)
   }

@@ -1,25 +1,30 @@
 import type { handleUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { AdminServiceHandlers } from '../../proto/gen/ioasid/v1/AdminService.ts'
-import { notPermitted } from '../core/access.ts'
-import type { Caller } from '../core/caller.ts'
-import { fail, isFailure } from '../core/failure.ts'
+import { isFailure } from '../core/failure.ts'
 import { asLeaseId, asSetId } from '../core/ids.ts'
 import type { Engine } from '../engine/engine.ts'
+import { type BackupOptions, createBackupHandler } from './backup.ts'
+import { notForAdmins } from './caller.ts'
 import { change } from './change.ts'
 import { encodeSet } from './encode.ts'
 import { encodeLife, weighLife } from './encode-history.ts'
 import { uint64 } from './fields.ts'
 import { decodePage, encodePage } from './paging.ts'
-import { type Calls, type Method, unary } from './unary.ts'
+import { type Method, unary } from './unary.ts'
+
+export interface AdminOptions extends BackupOptions {
+  readonly engine: Engine
+  readonly version: string
+}
 
 /** AdminService: contract section 4. */
-export function createAdminService(engine: Engine, calls: Calls, version: string): UntypedServiceImplementation {
-  const { log } = calls
+export function createAdminService(options: AdminOptions): UntypedServiceImplementation {
+  const { engine, log, version } = options
   const admin = <Request, Response extends object>(
     name: string,
     method: Method<Request, Response>,
   ): handleUnaryCall<Request, Response> =>
-    unary(calls, name, async (request, caller) => (caller.isAdmin ? method(request, caller) : notForAdmins(caller)))
+    unary(options, name, async (request, caller) => (caller.isAdmin ? method(request, caller) : notForAdmins(caller)))
 
   const handlers: Omit<AdminServiceHandlers, 'Backup'> = {
     GetStatus: admin('GetStatus', async () => {
@@ -90,10 +95,5 @@ export function createAdminService(engine: Engine, calls: Calls, version: string
       return { revision }
     }),
   }
-  return { ...handlers }
-}
-
-function notForAdmins(caller: Caller) {
-  if (caller.rights !== undefined) return notPermitted(caller)
-  return fail('NOT_PERMITTED', 'This listener is not for administrators.')
+  return { ...handlers, Backup: createBackupHandler(options) }
 }

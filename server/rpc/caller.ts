@@ -1,5 +1,7 @@
 import type { ServerUnaryCall } from '@grpc/grpc-js'
+import { notPermitted } from '../core/access.ts'
 import type { Caller, Rights } from '../core/caller.ts'
+import { type Failure, fail } from '../core/failure.ts'
 import { type Peer, UNKNOWN_PEER } from './peer.ts'
 
 type AuthContext = ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>
@@ -40,4 +42,10 @@ export function createCallerOf(rightsOf: RightsOf, isAdminListener: boolean): Ca
 function peerOfCall(call: Call): Peer {
   const context: AuthContext & Partial<PeerContext> = call.getAuthContext()
   return context.peer ?? UNKNOWN_PEER
+}
+
+/** What an administrator's call comes to for everybody else. */
+export function notForAdmins(caller: Caller): Failure {
+  if (caller.rights !== undefined) return notPermitted(caller)
+  return fail('NOT_PERMITTED', 'This listener is not for administrators.')
 }

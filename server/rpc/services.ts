@@ -2,6 +2,7 @@ import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc
 import type { ServiceName } from '../../proto/names.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createAdminService } from './admin-service.ts'
+import type { BackUp } from './backup.ts'
 import type { CallerOf } from './caller.ts'
 import type { LeaseBounds } from './decode.ts'
 import { overBytes } from './definitions.ts'
@@ -29,16 +30,17 @@ export interface ServiceOptions {
   readonly soon: (callback: () => void) => void
   readonly snapshotTimeoutMs: number
   readonly leaseBounds: LeaseBounds
+  readonly backUp: BackUp
 }
 
 export function createServices(options: ServiceOptions): readonly Service[] {
-  const { engine, log, version } = options
+  const { engine, log } = options
   return [
     service(log, 'ioasid.v1.SetService', createSetService(engine, options)),
     service(log, 'ioasid.v1.IoasidService', createIoasidService(engine, options)),
     service(log, 'ioasid.v1.LeaseService', createLeaseService(engine, options, options.leaseBounds)),
     service(log, 'ioasid.v1.NotificationService', createNotificationService(options)),
-    service(log, 'ioasid.v1.AdminService', createAdminService(engine, options, version)),
+    service(log, 'ioasid.v1.AdminService', createAdminService(options)),
   ]
 }
 

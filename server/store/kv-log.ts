@@ -63,13 +63,13 @@ function recordsOf(first: number, records: readonly Uint8Array[]): Change[] {
 }
 
 /** Entries that were written together, from `first` on. */
-interface Share {
+export interface Share {
   readonly first: number
   readonly records: readonly Uint8Array[]
 }
 
 /** The shares with entries from one revision up to another. */
-function* readShares(kv: Kv, from: number, to: number): Generator<Share, void, undefined> {
+export function* readShares(kv: Kv, from: number, to: number): Generator<Share, void, undefined> {
   const key = kv.lastKey('log', partKey(from, MAX_PART))
   const start = key === undefined ? from : readPartKey(key, `log entry ${from}`).number
   let first = start

@@ -152,6 +152,13 @@ async function* marksOf(state: KvState): AsyncGenerator<Mark, void, undefined> {
   }
 }
 
+/** Every mark by key ascending, each still to be read: a damaged one keeps nobody from the next. */
+export function* eachMark(kv: Kv): Generator<() => Mark, void, undefined> {
+  for (const { key, value } of kv.range('marks', FIRST_KEY, BEYOND_ASCII)) {
+    yield () => readMark(Buffer.from(key).toString('latin1'), value)
+  }
+}
+
 /** Marks from a key on, as many as are read quickly; none when there are no more. */
 function readMarks(kv: Kv, from: Uint8Array, maxBytes: number): Mark[] {
   const marks: Mark[] = []

@@ -10,8 +10,10 @@ import {
 } from '@grpc/grpc-js'
 import { messageCodec } from '../../proto/load.ts'
 import { ANYONE, type Caller } from '../../server/core/caller.ts'
+import { isFailure } from '../../server/core/failure.ts'
 import type { Log } from '../../server/rpc/log.ts'
 import { createServices } from '../../server/rpc/services.ts'
+import { encodeBackup } from '../../server/store/backup-file.ts'
 import { type Running, type RunOptions, run } from './engine.ts'
 import { connect, type Message, type Wire, type WireStream } from './wire.ts'
 
@@ -54,6 +56,10 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     snapshotTimeoutMs: options.snapshotTimeoutMs ?? 60_000,
     leaseBounds: { minTtlMs: 500, maxTtlMs: 86_400_000 },
     callerOf: () => caller,
+    backUp: async () => {
+      const backup = await running.engine.backup()
+      return isFailure(backup) ? backup : { ...backup, pieces: encodeBackup(backup.items, '1.2.3') }
+    },
   })
   for (const { definition, implementation } of services) server.addService(definition, implementation)
   const port = await new Promise<number>((resolve, reject) => {
