@@ -45,12 +45,20 @@ export async function beginHistory(kv: Kv, genesis: Genesis): Promise<void> {
 /** What the meta table says first of a history that was elsewhere, in whatever format that was. */
 export function beginningOf(format: number, { spaceId, handleKey }: Genesis): readonly Change[] {
   const written: GenesisMeta = { spaceId, handleKey: toBase64(handleKey) }
-  return [formatChange(format), metaChange('genesis', written)]
+  return [...formatChanges(format), metaChange('genesis', written)]
 }
 
-/** Not a record, so that every release can read it, whatever records look like by then. */
-function formatChange(format: number): Change {
-  return { table: 'meta', key: ascii('format'), value: ascii(`${format}`) }
+/** Not a record, so that every release can read it, whatever records look like by then; and once more, as a record. */
+function formatChanges(format: number): readonly Change[] {
+  return [{ table: 'meta', key: ascii('format'), value: ascii(`${format}`) }, metaChange('format-again', format)]
+}
+
+/** Throws StoreError where the format is not the one that was written: of data that an earlier release wrote it is not known. */
+export function verifyFormat(kv: Kv): void {
+  const written = readMeta(kv, 'format-again')
+  const format = readFormat(kv)
+  if (written === undefined || written === format) return
+  throw damaged(`${kv.name} says that it is in format ${format}, and was written in format ${String(written)}`)
 }
 
 export function readFormat(kv: Kv): number {
@@ -63,7 +71,7 @@ export function readFormat(kv: Kv): number {
  * would take what it finds for something else, here the last record for one entry.
  */
 export function raiseFormat(kv: Kv): readonly Change[] {
-  return readFormat(kv) < FORMAT ? [formatChange(FORMAT)] : []
+  return readFormat(kv) < FORMAT ? formatChanges(FORMAT) : []
 }
 
 export function checkFormat(kv: Kv): void {

@@ -36,6 +36,7 @@ const SMALL_BYTES = 32 << 10
  *
  *     table       key                  value
  *     meta        format               "2"
+ *                 format-again         the same as a record, so that a changed byte is found
  *                 genesis              space id and handle key
  *                 log                  compact revision, and the bytes of all entries, so that a start need not add them up
  *                 snapshot             which snapshot is in force

@@ -1,4 +1,5 @@
 import { evolve } from '../core/evolve.ts'
+import { PAGE_IDS } from '../core/id-pages.ts'
 import { asRevision } from '../core/ids.ts'
 import { violations } from '../core/invariants.ts'
 import { ANYTHING_GOES, type Base, createReplay, emptyBase, reindex } from '../core/reindex.ts'
@@ -6,7 +7,15 @@ import type { State } from '../core/state.ts'
 import { decodeEntry, decodeLines, decodePart } from './codec.ts'
 import type { Kv } from './kv.ts'
 import { readShares, type Share } from './kv-log.ts'
-import { checkFormat, type LogMeta, readFormat, readGenesis, readLogMeta, readSnapshotMeta } from './kv-meta.ts'
+import {
+  checkFormat,
+  type LogMeta,
+  readFormat,
+  readGenesis,
+  readLogMeta,
+  readSnapshotMeta,
+  verifyFormat,
+} from './kv-meta.ts'
 import { eachMark, snapshotRecords } from './kv-store.ts'
 import { decodeSnapshot } from './snapshot.ts'
 import { type Mark, StoreError } from './store.ts'
@@ -48,6 +57,7 @@ export function verifyKv(kv: Kv, checkMark: CheckMark): Verified {
   const counts = { revision: 0, compactRevision: 0, entries: 0, sets: 0, leases: 0, allocated: 0, marks: 0 }
   const look: Look = { kv, problems: [], found: { format: 0, spaceId: '', ...counts } }
   attempt(look, () => checkFormat(kv))
+  attempt(look, () => verifyFormat(kv))
   attempt(look, () => {
     const { spaceId, handleKey } = readGenesis(kv)
     if (spaceId === '' || handleKey.length === 0) look.problems.push(`${kv.name} lacks its space id or its handle key`)
@@ -144,13 +154,19 @@ function nextShareDistance(kv: Kv, first: number): number {
 }
 
 function verifyState({ found, problems }: Look, replay: State): void {
-  const state = reindex(replay, ANYTHING_GOES)
+  const state = reindex(replay, { ...ANYTHING_GOES, capacity: capacityFor(replay) })
   if ('contradiction' in state) {
     problems.push(`at revision ${replay.revision} ${state.contradiction}`)
     return
   }
   for (const sentence of violations(state)) problems.push(`at revision ${state.revision}: ${sentence}`)
   Object.assign(found, { sets: state.sets.size, leases: state.leases.size, allocated: state.allocated })
+}
+
+/** The least that can hold it: what it was under is not on record, and every id is visited. */
+function capacityFor({ table, reservedByQuotas, unreservedUse }: State): number {
+  const pages = table.pages.findLastIndex((page) => page !== undefined) + 1
+  return Math.min(ANYTHING_GOES.capacity, Math.max(2, pages * PAGE_IDS, reservedByQuotas + unreservedUse + 1))
 }
 
 function verifyMarks(look: Look, checkMark: CheckMark): void {
