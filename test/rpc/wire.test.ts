@@ -199,7 +199,7 @@ describe('what is no message', () => {
 })
 
 describe('a service or method that is not there yet', () => {
-  it.each(['AdminService/Backup', 'AdminService/NoSuch'])('is UNIMPLEMENTED: %s', async (method) => {
+  it.each(['AdminService/NoSuch', 'NoSuchService/GetStatus'])('is UNIMPLEMENTED: %s', async (method) => {
     expect(await refusalOf(served.raw(method, Buffer.alloc(0)))).toMatchObject({
       status: 'UNIMPLEMENTED',
       reason: '',
