@@ -80,6 +80,16 @@ export interface AdminApi {
    */
   readonly compact: (revision: bigint, options?: CallOptions) => Promise<Compacted>
   /**
+   * The whole space at one revision, in pieces, for `ioasidd restore FILE --data-dir DIR`: written one after the other they
+   * are the file. It is whole only if the iteration ends without an error. Whoever has it can make every handle: keep it as
+   * secret as the data directory. `deadlineMs` is how long to wait for the daemon, and then for each piece; a piece that is
+   * not taken is not sent, and after `--snapshot-timeout` the daemon ends it. Reasons: TOO_MANY (two at once).
+   *
+   * @example
+   * for await (const piece of client.backup()) await file.write(piece)
+   */
+  readonly backup: (options?: CallOptions) => AsyncGenerator<Uint8Array, void>
+  /**
    * Ends a set by its number, with all its ids, for a tenant that has lost its handle. Reasons: SET_NOT_FOUND.
    *
    * @example

@@ -1,13 +1,14 @@
 import type { ForceDeleteSetRequest as WireForceDeleteSet } from '../proto/gen/ioasid/v1/ForceDeleteSetRequest.ts'
 import type { ForceRevokeLeaseRequest as WireForceRevokeLease } from '../proto/gen/ioasid/v1/ForceRevokeLeaseRequest.ts'
 import type { AdminApi, ForceDeleteSetRequest, ForceRevokeLeaseRequest } from './admin-api.ts'
-import type { Call } from './call.ts'
+import { piecesOfBackup } from './backup.ts'
+import type { Call, CallContext } from './call.ts'
 import { check, requestId, uint32, uint64 } from './check.ts'
 import { toSet, toStatus } from './convert.ts'
 import { eachLife } from './history.ts'
 import { adminService, healthService } from './methods.ts'
 
-export function adminMethods(call: Call): AdminApi {
+export function adminMethods(context: CallContext, call: Call): AdminApi {
   return {
     getStatus: async (options) => toStatus(await call(adminService.GetStatus, {}, options)),
 
@@ -26,6 +27,8 @@ export function adminMethods(call: Call): AdminApi {
       const { revision, compact_revision } = await call(adminService.Compact, request, options)
       return { revision: BigInt(revision), compactRevision: BigInt(compact_revision) }
     },
+
+    backup: (options = {}) => piecesOfBackup(context, call, options),
 
     forceDeleteSet: async (request, options) => {
       const { set, revision } = await call(adminService.ForceDeleteSet, encodeForceDeleteSet(request), options)

@@ -101,7 +101,7 @@ export function makeClient(makeTransport: () => Transport, clock: Clock, setting
     ...bindingMethods(call),
     ...referenceMethods(call),
     ...leaseMethods(call),
-    ...adminMethods(call),
+    ...adminMethods(context, call),
     openLease: (options) => openLease(context, options),
     openPasidTable: (options) => openPasidTable(context, options),
     subscribe: (options) => subscribe(context, options),

@@ -41,6 +41,10 @@ export function unhealthy(sentence: string): never {
   throw new CommandFailed(EXIT.unhealthy, 'NOT_SERVING', sentence)
 }
 
+export function damaged(sentence: string): never {
+  throw new CommandFailed(EXIT.refused, 'DAMAGED', sentence)
+}
+
 /** By its name: to import its class would load grpc-js for `--help` too. */
 export function isIoasidError(error: unknown): error is IoasidError {
   return error instanceof Error && error.name === ('IoasidError' satisfies IoasidError['name'])

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { EXIT } from './failure.ts'
+import { createFile } from './files.ts'
 import { main } from './program.ts'
 import { terminalOf } from './terminal.ts'
 
@@ -47,6 +49,8 @@ const code = await main(process.argv.slice(2), {
     return (await import('../index.ts')).connect(options)
   },
   readFile: (path) => readFile(path),
+  readPieces: (path) => createReadStream(path),
+  createFile,
   interrupted: interrupted.signal,
   nowMs: Date.now,
   monotonicMs: () => performance.now(),

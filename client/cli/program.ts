@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { duration, notEmpty, repeated } from './arguments.ts'
+import { addBackupCommands } from './backup-commands.ts'
 import { addBindingCommands } from './binding-commands.ts'
 import { addCheckCommand } from './check-command.ts'
 import { addCompletionCommand } from './completion-command.ts'
@@ -97,6 +98,7 @@ function makeProgram(io: Io, format: Format): Command {
   addLeaseCommands(program, io)
   addWatchCommand(program, io)
   addHistoryCommands(program, io)
+  addBackupCommands(program, io)
   addStatusCommands(program, io)
   addHealthCommand(program, io)
   addTopCommand(program, io)

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { CallOptions, Client, ConnectOptions, SetRef } from '../index.ts'
 import { name, notEmpty } from './arguments.ts'
 import { EXIT, isIoasidError } from './failure.ts'
+import type { NewFile } from './files.ts'
 import type { Format, Output } from './output.ts'
 import { startProgress } from './progress.ts'
 import { readTls, type TlsFlags, tlsGiven, tlsRefusal } from './tls-flags.ts'
@@ -16,6 +17,10 @@ export interface Io {
   readonly connect: (options: ConnectOptions) => Promise<Client>
   /** The bytes of a file; rejects where it cannot be read. */
   readonly readFile: (path: string) => Promise<Uint8Array>
+  /** The same in pieces, for what is large. */
+  readonly readPieces: (path: string) => AsyncIterable<Uint8Array>
+  /** See createFile in files.ts. */
+  readonly createFile: (path: string, mayReplace: boolean) => Promise<NewFile>
   /** Aborted when the user has had enough. */
   readonly interrupted: AbortSignal
   /** The wall time in ms since 1970. */

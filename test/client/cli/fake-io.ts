@@ -10,7 +10,7 @@ import { manualClock } from '../manual-clock.ts'
 interface World {
   readonly env?: Record<string, string>
   /** By path. */
-  readonly files?: Readonly<Record<string, string>>
+  readonly files?: Readonly<Record<string, string | Uint8Array>>
   /** What the daemon answers, or throws. */
   readonly answer?: Parameters<typeof fakeTransport>[0]
   /** When what was printed is written. Default: at once. */
@@ -39,6 +39,7 @@ export function ioasidctl({
   const fake = fakeTransport(answer)
   const manual = manualClock()
   const connected: ConnectOptions[] = []
+  const saved = new Map<string, Buffer>()
   const interrupt = new AbortController()
   let monotonicMs = 0
   let out = ''
@@ -65,6 +66,20 @@ export function ioasidctl({
         if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`)
         return Buffer.from(text)
       },
+      readPieces: async function* (path) {
+        const text = files[path]
+        if (text === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`)
+        yield Buffer.from(text)
+      },
+      createFile: async (path, mayReplace) => {
+        if (files[path] !== undefined && !mayReplace) throw new Error('it is there already')
+        const pieces: Uint8Array[] = []
+        return {
+          write: async (bytes) => void pieces.push(bytes),
+          commit: async () => void saved.set(path, Buffer.concat(pieces)),
+          discard: async () => {},
+        }
+      },
       interrupted: interrupt.signal,
       nowMs: () => Date.parse('2026-01-02T03:04:05Z'),
       monotonicMs: () => {
@@ -74,7 +89,7 @@ export function ioasidctl({
       terminal,
       progress,
     })
-  return { ...fake, ...manual, run, connected, interrupt, out: () => out, err: () => err }
+  return { ...fake, ...manual, run, connected, saved, interrupt, out: () => out, err: () => err }
 }
 
 /** One command: its exit code and what it has printed. */

@@ -1,4 +1,6 @@
 import type { Notification } from '../../../proto/gen/ioasid/v1/Notification.ts'
+import { backupOf } from '../../support/backups.ts'
+import { createSet, run } from '../../support/engine.ts'
 import { bind, change, free, header, unbind } from '../messages.ts'
 
 /** What a daemon of some age and size answers to each call: numbers as long, and handles, as they are on a busy host. */
@@ -163,3 +165,14 @@ export const told = [
   change(90_102, 90_101, [unbind(90_102, 4711, 101, 90_101, { overrun: true }), free(90_102, 4711)]),
   change(90_103, 90_102, [ended]),
 ]
+
+const { engine: backedUp } = await run()
+await createSet(backedUp, 'vm-a')
+/** What a daemon with one set gives for a backup. */
+export const backupBytes = await backupOf(backedUp)
+
+/** What a stream of a method brings; undefined: it ends. */
+export function toldBy(path: string): readonly (object | undefined)[] {
+  if (!path.endsWith('/Backup')) return told
+  return [{ data: backupBytes.subarray(0, 100) }, { data: backupBytes.subarray(100) }, undefined]
+}

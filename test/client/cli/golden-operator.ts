@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { FORMAT } from '../../../server/store/kv-meta.ts'
 import { repositoryRoot } from '../../support/repository.ts'
 import type { Goldens } from './golden-case.ts'
-import { VMM } from './golden-daemon.ts'
+import { backupBytes, VMM } from './golden-daemon.ts'
 import { held, kvm } from './golden-holders.ts'
 import { anonymous, setA } from './golden-tenant.ts'
 
@@ -39,6 +40,30 @@ const present = {
 }
 
 const { version }: { version: string } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'))
+
+function backupCase(file: string) {
+  const { length: bytes } = backupBytes
+  const spaceId = 'space-a'
+  const facts = { version: '1.2.3', dataFormat: FORMAT, spaceId, revision: 1, compactRevision: 0, capacity: 1024 }
+  const time = '2023-11-14T22:13:20.000Z'
+  return {
+    argv: [file],
+    table: `
+file              ${file}
+bytes             ${bytes}
+version           1.2.3
+data format       ${FORMAT}
+space id          space-a
+revision          1
+compact revision  0
+capacity          1024
+time              ${time}
+entries           1
+marks             0
+`,
+    json: { file, bytes, ...facts, time, entries: 1, marks: 0 },
+  }
+}
 
 /** Of who runs the daemon. */
 export const operatorCases: Goldens = {
@@ -88,6 +113,8 @@ compact revision  90000
       json: { revision: '90100', compactRevision: '90000' },
     },
   ],
+  'backup save': [backupCase('new.backup')],
+  'backup inspect': [backupCase('host.backup')],
   status: [
     {
       argv: [],

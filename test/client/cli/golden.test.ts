@@ -3,7 +3,7 @@ import { settle } from '../manual-clock.ts'
 import { commandTree } from './command-tree.ts'
 import { ioasidctl } from './fake-io.ts'
 import type { Goldens } from './golden-case.ts'
-import { answer, LEASE_HANDLE, SET_HANDLE, told } from './golden-daemon.ts'
+import { answer, backupBytes, LEASE_HANDLE, SET_HANDLE, toldBy } from './golden-daemon.ts'
 import { holderCases } from './golden-holders.ts'
 import { operatorCases } from './golden-operator.ts'
 import { tenantCases } from './golden-tenant.ts'
@@ -21,10 +21,14 @@ const env = { IOASIDCTL_SET_HANDLE: SET_HANDLE, IOASIDCTL_LEASE_HANDLE: LEASE_HA
 
 /** Default: into a pipe. */
 async function print(argv: readonly string[], world: Parameters<typeof ioasidctl>[0] = {}) {
-  const cli = ioasidctl({ env, answer, ...world })
+  const cli = ioasidctl({ env, answer, files: { 'host.backup': backupBytes }, ...world })
   const code = cli.run(...argv)
   await settle()
-  for (const message of told) cli.streams[0]?.send(message)
+  const [stream] = cli.streams
+  for (const message of toldBy(stream?.path ?? '')) {
+    if (message === undefined) stream?.end()
+    else stream?.send(message)
+  }
   expect(await code, cli.err()).toBe(0)
   return { out: cli.out(), err: cli.err(), isClosed: cli.isClosed() || cli.connected.length === 0 }
 }

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { packageDefinition } from '../../../proto/load.ts'
 import { settle } from '../manual-clock.ts'
 import { ioasidctl } from './fake-io.ts'
-import { answer, LEASE_HANDLE, SET_HANDLE, told } from './golden-daemon.ts'
+import { answer, LEASE_HANDLE, SET_HANDLE, toldBy } from './golden-daemon.ts'
 
 /** By RPC, a command that asks it. */
 const asking: Readonly<Record<string, string>> = {
@@ -35,11 +35,11 @@ const asking: Readonly<Record<string, string>> = {
   GetHistory: 'history 7',
   Compact: 'compact 7',
   GetStatus: 'status',
+  Backup: 'backup save host.backup',
 }
 
 const without: Readonly<Record<string, string>> = {
   Batch: 'The SDK makes it of concurrent calls.',
-  Backup: 'The daemon has it not yet.',
 }
 
 it('every RPC is one that a command asks', () => {
@@ -55,7 +55,11 @@ it.each(Object.entries(asking))('%s is asked by: %s', async (rpc, line) => {
   const cli = ioasidctl({ env, answer })
   const code = cli.run(...line.split(' '))
   await settle()
-  for (const message of told) cli.streams[0]?.send(message)
+  const [stream] = cli.streams
+  for (const message of toldBy(stream?.path ?? '')) {
+    if (message === undefined) stream?.end()
+    else stream?.send(message)
+  }
   expect(await code, cli.err()).toBe(0)
   expect([...cli.calls, ...cli.streams].map(({ path }) => path.split('/').at(-1))).toContain(rpc)
 })

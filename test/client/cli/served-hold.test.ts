@@ -1,4 +1,6 @@
+import { createReadStream } from 'node:fs'
 import { expect, it, onTestFinished } from 'vitest'
+import { createFile } from '../../../client/cli/files.ts'
 import { main } from '../../../client/cli/program.ts'
 import { connect } from '../../../client/index.ts'
 import { serve } from '../../support/rpc.ts'
@@ -23,6 +25,8 @@ it('ioasidctl watch --hold keeps an id until it has printed its teardown, and ge
       env,
       connect: async (options) => connect(options),
       readFile: async () => new Uint8Array(),
+      readPieces: (path) => createReadStream(path),
+      createFile,
       interrupted: user.signal,
       nowMs: () => 0,
       monotonicMs: () => 0,

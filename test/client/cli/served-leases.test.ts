@@ -1,4 +1,6 @@
+import { createReadStream } from 'node:fs'
 import { expect, it, onTestFinished } from 'vitest'
+import { createFile } from '../../../client/cli/files.ts'
 import { main } from '../../../client/cli/program.ts'
 import { connect } from '../../../client/index.ts'
 import { serve } from '../../support/rpc.ts'
@@ -22,6 +24,8 @@ it('ioasidctl tells who keeps a freed id from being free, until nobody does', as
       env,
       connect: async (options) => connect(options),
       readFile: async () => new Uint8Array(),
+      readPieces: (path) => createReadStream(path),
+      createFile,
       interrupted,
       nowMs: () => 0,
       monotonicMs: () => 0,

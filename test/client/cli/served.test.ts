@@ -1,4 +1,6 @@
+import { createReadStream } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createFile } from '../../../client/cli/files.ts'
 import { main } from '../../../client/cli/program.ts'
 import { connect } from '../../../client/index.ts'
 import { serve } from '../../support/rpc.ts'
@@ -23,6 +25,8 @@ describe('ioasidctl', () => {
         env,
         connect: async (options) => connect(options),
         readFile: async () => new Uint8Array(),
+        readPieces: (path) => createReadStream(path),
+        createFile,
         interrupted,
         nowMs: Date.now,
         monotonicMs: () => performance.now(),
