@@ -1,5 +1,5 @@
 import { type Call, type CallContext, type CallOptions, givenUp, limitsOf } from './call.ts'
-import { IoasidError } from './errors.ts'
+import { fromGrpc, IoasidError } from './errors.ts'
 import { adminService } from './methods.ts'
 import { watchdog } from './watchdog.ts'
 
@@ -29,7 +29,7 @@ export async function* piecesOfBackup(
     }
   } catch (error) {
     if (dog.isExpired()) throw silent(deadlineMs)
-    throw givenUp(closing, signal) ?? error
+    throw givenUp(closing, signal) ?? fromGrpc(error)
   } finally {
     dog.stop()
     signal?.removeEventListener('abort', stream.cancel)

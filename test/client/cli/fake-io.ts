@@ -72,7 +72,8 @@ export function ioasidctl({
         yield Buffer.from(text)
       },
       createFile: async (path, mayReplace) => {
-        if (files[path] !== undefined && !mayReplace) throw new Error('it is there already')
+        if (files[path] !== undefined && !mayReplace)
+          throw new Error('it is there already, and --force would replace it')
         const pieces: Uint8Array[] = []
         return {
           write: async (bytes) => void pieces.push(bytes),

@@ -45,7 +45,7 @@ function backupCase(file: string) {
   const { length: bytes } = backupBytes
   const spaceId = 'space-a'
   const facts = { version: '1.2.3', dataFormat: FORMAT, spaceId, revision: 1, compactRevision: 0, capacity: 1024 }
-  const time = '2023-11-14T22:13:20.000Z'
+  const time = '2023-11-14T22:13:21.000Z'
   return {
     argv: [file],
     table: `

@@ -33,6 +33,8 @@ const commands = [
   ['watch'],
   ['history'],
   ['compact'],
+  ['backup', 'save'],
+  ['backup', 'inspect'],
   ['status'],
   ['health'],
   ['top'],
@@ -48,7 +50,7 @@ describe('help', () => {
     const { code, out, err } = await once({}, ...argv, '--help')
     expect({ code, err }).toEqual({ code: 0, err: '' })
     expect(out).toContain('Usage: ioasidctl')
-    if (argv.length > 1 || !['set', 'data', 'lease', 'check'].includes(name))
+    if (argv.length > 1 || !['set', 'data', 'lease', 'check', 'backup'].includes(name))
       expect(out).toContain(`Examples:\n  ioasidctl ${argv.join(' ')}`)
   })
 

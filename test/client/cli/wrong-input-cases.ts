@@ -181,6 +181,8 @@ export const commandInputs: Readonly<Record<string, CommandInputs>> = {
     },
   },
   compact: { args: ['7'], wrong: { revision: uint64 } },
+  'backup save': { args: ['new.backup'], wrong: { file: empty } },
+  'backup inspect': { args: ['host.backup'], wrong: { file: empty } },
   status: { wrong: {} },
   health: { wrong: {} },
   top: { wrong: { '--interval': time('100ms', '24h', '99ms', '25h') } },
