@@ -114,7 +114,7 @@ export const FLAGS = {
 
   'request-window': flag('Requests', duration('1ms', '720h'), '10m', 'how long answers by request_id are kept'),
   'request-limit': flag('Requests', count(1, 100_000_000), '1000000', 'answers by request_id kept at most'),
-  'snapshot-timeout': flag('Requests', duration('10ms', '24h'), '60s', 'wait for a subscriber that reads a snapshot'),
+  'snapshot-timeout': flag('Requests', duration('10ms', '24h'), '60s', 'wait for who reads a snapshot or a backup'),
 
   'max-sets': flag('Limits', count(1, 10_000_000), '100000', 'sets'),
   'max-leases': flag('Limits', count(1, 1_000_000), '10000', 'leases'),

@@ -47,6 +47,7 @@ test('every command of the README is run by a test', () => {
     'interop/cpp/Makefile',
     'interop/go/Makefile',
     'npx buf curl',
+    'backup save',
     'ioasidd config',
   ]
   expect(blocks('sh').map((block) => known.filter((text) => block.includes(text)))).toEqual(known.map((text) => [text]))
@@ -86,3 +87,13 @@ test('the first allocation and the first notification look as the README shows t
 function alias(): string {
   return shellBlock('ioasidctl watch').split('\n')[0] ?? ''
 }
+
+test('a backup is saved, inspected and restored, and what was restored is whole', async () => {
+  const daemon = await startDaemon()
+  const [file, directory] = [join(tempDir(), 'backup'), join(tempDir(), 'data')]
+  const script = shellBlock('backup save').replaceAll('FILE', file).replaceAll('DIR', directory)
+  const said = await shell(script, { IOASIDCTL_ENDPOINT: daemon.address })
+  expect(said).toContain('restored revision 0 of space ')
+  expect(said).toContain(`${directory}: nothing is wrong: `)
+  await daemon.stop()
+})
