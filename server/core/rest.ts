@@ -121,6 +121,6 @@ function ripeAtMs(state: State, id: number): number {
 }
 
 /** Serving time is in whole milliseconds, the fraction left out at both ends: so the one that begins it must pass, too. */
-export function endOfRestMs({ reuseDelayMs }: SpaceConfig, reclaimedMs: number): number {
+function endOfRestMs({ reuseDelayMs }: SpaceConfig, reclaimedMs: number): number {
   return reclaimedMs + reuseDelayMs + 1
 }

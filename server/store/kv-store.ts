@@ -172,7 +172,7 @@ function readMarks(kv: Kv, from: Uint8Array, maxBytes: number): Mark[] {
   return marks
 }
 
-export function readMark(key: string, record: Uint8Array): Mark {
+function readMark(key: string, record: Uint8Array): Mark {
   // A copy, because the record may be a view of something larger, and a Buffer.
   return { key, value: new Uint8Array(decodePart(record, `mark ${key}`).payload) }
 }

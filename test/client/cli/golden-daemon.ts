@@ -159,7 +159,7 @@ export function answer(path: string): unknown {
 const ended: Notification = { type: 'SET_FREE', revision: '90103', token: '', set_id: '1204' }
 
 /** What a subscriber is told: an id is bound, freed out of turn, and another set ends. */
-export const told = [
+const told = [
   header(90_100),
   change(90_101, 90_100, [bind(90_101, 4711, 101)]),
   change(90_102, 90_101, [unbind(90_102, 4711, 101, 90_101, { overrun: true }), free(90_102, 4711)]),
