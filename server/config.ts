@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Usage } from './command-line.ts'
 import { type Fallback, flag, type Host, listFlag, placeOf, type UsageError, usageError } from './config-flags.ts'
+import { LOAD_FLAGS, type LoadConfig, loadOf } from './config-limits.ts'
 import { readSources, type Settings } from './config-sources.ts'
 import { checkTls, tlsOf } from './config-tls.ts'
 import { address, bytes, count, duration, oneOf, optionalFile, path, ranges, yesOrNo } from './config-values.ts'
@@ -13,7 +14,7 @@ import type { TlsFiles } from './rpc/certificate-files.ts'
 import { unserved, type WithRealAddresses, withRealAddresses } from './socket-activation.ts'
 import { VERSION } from './version.ts'
 
-/** Flags, environment and file to one frozen Config. Every limit and every default is here. */
+/** Flags, environment and file to one frozen Config. Every limit and every default is here or in config-limits.ts. */
 
 export interface Config {
   readonly listeners: readonly Listener[]
@@ -29,6 +30,7 @@ export interface Config {
   readonly policyFile: string
   /** Of one identity, where there is a policy. */
   readonly own: OwnLimits
+  readonly load: LoadConfig
   readonly maxConnections: number
   readonly connectionIdleMs: number
   readonly maxInFlightBytes: number
@@ -134,6 +136,7 @@ export const FLAGS = {
     'requests and unread answers; of one connection a quarter',
   ),
   ring: flag('Limits', bytes('64KiB', '4GiB'), '16MiB', 'recent events in memory, for subscribers that lag'),
+  ...LOAD_FLAGS,
 
   'log-level': flag('Logs', oneOf(['debug', 'info', 'warn', 'error', 'fatal']), 'info', 'the least that is logged'),
   'log-format': flag('Logs', oneOf(['text', 'json']), DEFAULT_LOG_FORMAT, 'how'),
@@ -226,6 +229,7 @@ function toConfig(values: Values): Config {
       maxLeases: values['max-own-leases'],
       maxSubscriptions: values['max-own-subscriptions'],
     },
+    load: loadOf(values),
     maxConnections: values['max-connections'],
     connectionIdleMs: values['connection-idle'],
     maxInFlightBytes: values['max-in-flight'],

@@ -9,6 +9,7 @@ import { createAdmission } from './rpc/admission.ts'
 import { type CallerOf, createCallerOf, type RightsOf } from './rpc/caller.ts'
 import { type Connections, createConnections } from './rpc/connections.ts'
 import { createHealth, type Health } from './rpc/health.ts'
+import { createTenants } from './rpc/own-limits.ts'
 import { createReflection, type Reflection } from './rpc/reflection.ts'
 import { MAX_MESSAGE_BYTES, type RpcServer, startRpcServer } from './rpc/server.ts'
 import { createServices, type ServiceOptions } from './rpc/services.ts'
@@ -160,11 +161,15 @@ async function startFace(
   const names = servicesFor(createCallerOf(rightsOf, false)).map(({ name }) => name)
   const health = createHealth(names)
   const reflection = createReflection([...names, health.name])
-  const connections = createConnections(config.maxConnections, after, log)
+  // With a policy there are rights for everybody, if only none.
+  const own = rightsOf('') === undefined ? undefined : config.load.own
+  const tenants = createTenants({ own, all: config.load.all, nowMs: clock.monotonicMs, after })
+  const connections = createConnections(config.maxConnections, tenants, after, log)
   const admission = createAdmission({
     maxInFlightBytes,
     maxMessageBytes: MAX_MESSAGE_BYTES,
     connections,
+    tenants,
     after,
     soon,
     log,

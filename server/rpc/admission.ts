@@ -1,12 +1,19 @@
 import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
 import { Duplex } from 'node:stream'
-import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js'
+import {
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  type ServerListener,
+} from '@grpc/grpc-js'
 import { type Failure, fail } from '../core/failure.ts'
 import { createTurnstile } from '../engine/turnstile.ts'
 import type { PeerContext } from './caller.ts'
-import { addressOf, type Connections, GIVEN_UP_WITHIN_MS } from './connections.ts'
+import { type Connections, GIVEN_UP_WITHIN_MS } from './connections.ts'
+import { requestsOfBatch } from './count-items.ts'
 import { type Account, createInFlight } from './in-flight.ts'
 import type { Log } from './log.ts'
+import type { Kept, Tenant, Tenants } from './own-limits.ts'
 import { createPageTurns, type PageTurns } from './page-turns.ts'
 import { type Peer, peerOf } from './peer.ts'
 import { createRequestFrame, type RequestFrame } from './request-frame.ts'
@@ -15,14 +22,16 @@ import type { After } from './stream.ts'
 
 /**
  * What stands between a peer's bytes and the methods: bounds what a connection makes the daemon keep, how many pages of
- * lists it has at a time, and how many calls it begins only to give them up. grpc-js has no bound for any of them: a
- * connection may begin any number of messages of 4 MiB, or ask for any number of answers and read none.
+ * lists it has at a time, and how many calls it begins only to give them up; and how many calls and requests its identity
+ * makes, which are counted before anything is decoded, so that a refusal costs as little as can be. grpc-js has no bound
+ * for any of them: a connection may begin any number of messages of 4 MiB, or ask for any number of answers and read none.
  */
 export interface AdmissionOptions {
   /** What all connections together may make the daemon keep; one alone a quarter of it. */
   readonly maxInFlightBytes: number
   readonly maxMessageBytes: number
   readonly connections: Connections
+  readonly tenants: Tenants
   readonly after: After
   readonly soon: (callback: () => void) => void
   readonly log: Log
@@ -36,6 +45,13 @@ const SHARE_OF_ONE = 1 / 4
  * thousand of them, in one turn; it ends the connection at that number, and then there comes the next one.
  */
 const MAX_GIVEN_UP = 500
+/**
+ * Calls of one identity that are refused within a second: it does not wait as it was told, and each costs as much as an
+ * answer. Then its connections are cut off that have another one refused within that second.
+ */
+const MAX_REFUSED = 2000
+const BATCH = '/ioasid.v1.IoasidService/Batch'
+const HEALTH = '/grpc.health.v1.'
 /** A test looks whether these are the methods whose answers have a next_page_token. */
 export const PAGED = /^\/ioasid\.v1\.\w+\/(List\w+|GetHistory)$/
 
@@ -43,40 +59,62 @@ interface Connection {
   readonly peer: Peer
   readonly account: Account
   readonly pages: PageTurns
+  /** What its identity makes the daemon keep. */
+  readonly own: Kept | undefined
+  /** Whose a call of it is, for the counting. */
+  tenantOf(path: string): Tenant
   /** A call of it ended before it was answered, and not by us. */
   gaveUp(): void
+  /** A call of it was refused before it was looked at. */
+  refused(tenant: Tenant): void
 }
 
 /** For all servers together. */
 export function createAdmission(options: AdmissionOptions): ServerInterceptor {
-  const { maxInFlightBytes, maxMessageBytes, connections, after, soon, log } = options
+  const { maxInFlightBytes, maxMessageBytes, connections, tenants, after, soon, log } = options
   const perConnectionBytes = Math.floor(maxInFlightBytes * SHARE_OF_ONE)
   const inFlight = createInFlight({ perConnectionBytes, totalBytes: maxInFlightBytes })
   const nextPage = createTurnstile(soon, 1)
   const known = new WeakMap<Http2Session, Connection>()
 
   const open = (session: Http2Session): Connection => {
-    const cutOff = (facts: object, why: string) => {
-      log.warn(facts, `a connection was cut off: ${why}`)
+    let isCutOff = false
+    const cutOff = (facts: object, why?: string) => {
+      isCutOff = true
+      if (why !== undefined) log.warn(facts, `a connection was cut off: ${why}`)
       session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
     }
-    const address = addressOf(session.socket)
+    const peer = peerOf(session.socket)
+    const origin = connections.originOf(session.socket)
+    // Its connection counts, and so it is the same to the end.
+    const tenant = tenants.of(peer.identity)
+    const prober = peer.identity === '' ? tenants.prober() : tenant
     let givenUp = 0
     return {
-      peer: peerOf(session.socket),
+      peer,
       account: inFlight.open((bytes) => cutOff({ bytes }, 'of all that peers do not finish or read it had the most')),
+      own: tenant.keep((bytes) => cutOff({ bytes, identity: peer.identity }, 'its identity reads too little')),
       pages: createPageTurns(nextPage),
+      tenantOf: (path) => (prober !== tenant && path.startsWith(HEALTH) ? prober : tenant),
       gaveUp: () => {
-        connections.gaveUp(address)
+        // Of a connection that was lost every call is over, and there is nothing to cut off.
+        if (isCutOff) return
+        connections.gaveUp(origin)
         givenUp += 1
         if (givenUp === 1) {
           after(GIVEN_UP_WITHIN_MS, () => {
             givenUp = 0
           })
         }
-        // Of a connection that was lost every call is over, and there is nothing to cut off.
         if (givenUp !== MAX_GIVEN_UP || session.destroyed) return
         cutOff({ calls: givenUp }, 'it gave up too many calls before they were answered')
+      },
+      refused: (whose) => {
+        const calls = whose.refused()
+        if (calls < MAX_REFUSED || isCutOff) return
+        connections.suspect(origin)
+        const facts = { calls, identity: peer.identity }
+        cutOff(facts, calls === MAX_REFUSED ? 'its identity does not wait where it is told to' : undefined)
       },
     }
   }
@@ -94,7 +132,8 @@ export function createAdmission(options: AdmissionOptions): ServerInterceptor {
     const connection = known.get(stream.session) ?? open(stream.session)
     known.set(stream.session, connection)
     const frame = createRequestFrame(maxMessageBytes, requestStream ? Number.POSITIVE_INFINITY : 1)
-    return admit({ call, stream, connection, frame, isPage: PAGED.test(path), responseStream, tooMany })
+    const tenant = connection.tenantOf(path)
+    return admit({ call, stream, connection, tenant, frame, path, requestStream, responseStream, tooMany })
   }
 }
 
@@ -102,27 +141,35 @@ interface Admitted {
   readonly call: ServerInterceptingCallInterface
   readonly stream: ServerHttp2Stream
   readonly connection: Connection
+  readonly tenant: Tenant
   readonly frame: RequestFrame
-  readonly isPage: boolean
+  readonly path: string
+  readonly requestStream: boolean
   readonly responseStream: boolean
   readonly tooMany: Failure
 }
 
 function admit(admitted: Admitted): ServerInterceptingCall {
-  const { call, stream, connection, frame, isPage, responseStream, tooMany } = admitted
-  const { account, pages, peer, gaveUp } = connection
+  const { call, stream, connection, tenant, frame, path, requestStream, responseStream, tooMany } = admitted
+  const { account, own, pages, peer, gaveUp } = connection
   let counted = 0
+  let hasBegun = false
   let isRefused = false
   let leavePages: () => void = () => undefined
   stream.once('close', () => {
     account.give(counted)
+    own?.give(counted)
+    if (hasBegun) tenant.end()
     leavePages()
     // With whichever code: none is sent of a call that we have not answered.
     if (!isRefused && !stream.headersSent) gaveUp()
   })
   const take = (bytes: number | undefined) => {
     if (bytes === undefined) return refuse(MORE_THAN_ONE)
+    const refusal = own?.refuses(bytes)
+    if (refusal !== undefined) return refuse(refusal)
     if (!account.take(bytes)) return refuse(tooMany)
+    own?.add(bytes)
     counted += bytes
   }
   const refuse = (failure: Failure) => {
@@ -132,20 +179,39 @@ function admit(admitted: Admitted): ServerInterceptingCall {
     call.sendStatus(toStatus(failure))
     // Where headers were sent before, the status is still to come. In the same turn Node 22 would not send it any more.
     if (isTrailersOnly) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR))
+    connection.refused(tenant)
   }
-  take(CALL_BYTES)
+  const isBatch = path === BATCH
+  const refusal = tenant.begin(isBatch ? 0 : 1)
+  hasBegun = refusal === undefined
+  if (refusal === undefined) take(CALL_BYTES)
+  else refuse(refusal)
   if (isRefused) return new ServerInterceptingCall(call, { start: () => undefined })
   // Before grpc-js sees them: it would begin to decompress.
   stream.prependListener('data', (chunk: Buffer) => {
     if (!isRefused) take(frame.take(chunk))
   })
+  /** What is passed on is decoded next. */
+  const ask = (requests: number, pass: () => void) => {
+    const refusal = tenant.ask(requests)
+    if (refusal === undefined) pass()
+    else refuse(refusal)
+  }
+  if (requestStream) {
+    // Each message is a question of its own.
+    const onReceiveMessage: OnMessage = (message, next) => ask(1, () => next(message))
+    return from(peer, new ServerInterceptingCall(call, { start: (next) => next({ onReceiveMessage }) }))
+  }
   // What is not read of a stream has a bound of its own, in stream.ts.
   if (responseStream) return from(peer, new ServerInterceptingCall(call))
   return from(
     peer,
     new ServerInterceptingCall(call, {
       start: (next) => {
-        if (!isPage) return next()
+        if (isBatch) {
+          return next({ onReceiveMessage: (message, pass) => ask(requestsOfBatch(message), () => pass(message)) })
+        }
+        if (!PAGED.test(path)) return next()
         next({
           onReceiveHalfClose: (begin) => {
             leavePages = pages.enter(begin).leave
@@ -155,11 +221,14 @@ function admit(admitted: Admitted): ServerInterceptingCall {
       sendMessage: (message, next) => {
         next(message)
         account.add(stream.writableLength)
+        own?.add(stream.writableLength)
         counted += stream.writableLength
       },
     }),
   )
 }
+
+type OnMessage = NonNullable<ServerListener['onReceiveMessage']>
 
 /** gRPC keeps who calls in the context of the call; grpc-js would say there only what it knows of TLS itself. */
 function from(peer: Peer, call: ServerInterceptingCall): ServerInterceptingCall {

@@ -6,7 +6,7 @@ import type { BatchResult } from '../../proto/gen/ioasid/v1/BatchResult.ts'
 import type { Caller } from '../core/caller.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import { allocateCount } from './decode.ts'
-import { MAX_IDS } from './fields.ts'
+import { MAX_BATCH_ITEMS, MAX_IDS } from './fields.ts'
 import type { IoasidChanges } from './ioasid-changes.ts'
 import type { Log } from './log.ts'
 import { refuseField } from './refused.ts'
@@ -15,7 +15,6 @@ import { attempt, type Method } from './unary.ts'
 
 /** Batch: contract section 4. The items in order, each for itself; what is too large for one is refused whole. */
 
-const MAX_ITEMS = 1000
 const MAX_BYTES = 3 * 1024 * 1024
 
 /** A Batch as it arrived: its size is part of its form, and not to be seen in the decoded message. */
@@ -31,8 +30,8 @@ export async function runBatch(
   caller: Caller,
 ): Promise<BatchResponse> {
   const { items } = request
-  if (items.length < 1 || items.length > MAX_ITEMS) {
-    refuseField('items', `${items.length} items; 1 to ${MAX_ITEMS} are allowed.`)
+  if (items.length < 1 || items.length > MAX_BATCH_ITEMS) {
+    refuseField('items', `${items.length} items; 1 to ${MAX_BATCH_ITEMS} are allowed.`)
   }
   if (bytes > MAX_BYTES) refuseField('items', `${bytes} bytes; at most ${MAX_BYTES} are allowed.`)
   const unset = items.findIndex((item) => item.item === undefined)

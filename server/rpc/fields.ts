@@ -7,6 +7,7 @@ import { refuse, refuseField } from './refused.ts'
 const MAX_TEXT_BYTES = 255
 export const MAX_REQUEST_ID_BYTES = 64
 export const MAX_IDS = 65_536
+export const MAX_BATCH_ITEMS = 1000
 const MAX_DATA_BYTES = 4096
 
 /** Bytes that are no UTF-8 decode to U+FFFD, so two different names would become one: it is refused wherever it stands. */

@@ -5,6 +5,8 @@
 export interface InFlight {
   /** For a new connection. `cutOff` is called when all keep too much, and this one the most: its account is closed. */
   open(cutOff: (bytes: number) => void): Account
+  /** What all keep. */
+  readonly bytes: number
 }
 
 /** What one connection makes the daemon keep. */
@@ -53,6 +55,9 @@ export function createInFlight({ perConnectionBytes, totalBytes }: InFlightLimit
   }
 
   return {
+    get bytes() {
+      return total
+    },
     open: (cutOff) => {
       const entry: Entry = { bytes: 0, isOpen: true, cutOff }
       return {

@@ -76,14 +76,16 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     socket.on('error', () => undefined)
     connections.admit(socket, () => {
       identify(socket, (identified) => {
-        // It had to wait for its turn, or for its peer, and comes too late.
-        if (isShuttingDown) return void socket.destroy()
-        sockets.add(socket)
-        socket.once('close', () => {
-          sockets.delete(socket)
-          if (sockets.size === 0) onNoneLeft()
+        connections.enter(identified, () => {
+          // It had to wait for its turn, or for its peer, and comes too late.
+          if (isShuttingDown) return void socket.destroy()
+          sockets.add(socket)
+          socket.once('close', () => {
+            sockets.delete(socket)
+            if (sockets.size === 0) onNoneLeft()
+          })
+          injector.injectConnection(identified)
         })
-        injector.injectConnection(identified)
       })
     })
   }

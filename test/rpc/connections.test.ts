@@ -1,6 +1,8 @@
 import { Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { addressOf, createConnections } from '../../server/rpc/connections.ts'
+import { createTenants, type OwnLoadLimits } from '../../server/rpc/own-limits.ts'
+import { setPeer, UNKNOWN_PEER } from '../../server/rpc/peer.ts'
 
 interface Timer {
   readonly ms: number
@@ -12,7 +14,10 @@ afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy()
 })
 
-function started(max: number) {
+const OWN = { maxConnections: 2, maxCalls: 10, maxRequests: 10, maxInFlightBytes: 1000 }
+
+/** `own`: there is a policy. */
+function started(max: number, own?: OwnLoadLimits) {
   const timers: Timer[] = []
   const lines: [facts: object, message: string][] = []
   const write = (facts: object, message: string) => void lines.push([facts, message])
@@ -20,12 +25,15 @@ function started(max: number) {
     timers.push({ ms, callback })
     return () => undefined
   }
-  const connections = createConnections(max, after, { debug: write, info: write, warn: write, error: write })
+  const tenants = createTenants({ own, all: { maxCalls: 10, maxRequests: 10 }, nowMs: () => 0, after })
+  const log = { debug: write, info: write, warn: write, error: write }
+  const connections = createConnections(max, tenants, after, log)
   const served: Socket[] = []
-  const come = () => {
+  const come = (identity = '') => {
     const socket = new Socket()
     sockets.push(socket)
-    connections.admit(socket, () => void served.push(socket))
+    setPeer(socket, { ...UNKNOWN_PEER, identity })
+    connections.admit(socket, () => connections.enter(socket, () => void served.push(socket)))
     return socket
   }
   const pass = () => {
@@ -56,7 +64,10 @@ describe('connections', () => {
     for (let round = 0; round < 100; round++) come()
     expect(lines).toHaveLength(1)
     pass()
-    expect(lines[1]).toEqual([{ max: 1, connections: 98 }, 'more connections were refused'])
+    expect(lines[1]).toEqual([
+      { connections: 98 },
+      'more connections were refused: there are --max-connections already',
+    ])
     come()
     expect(lines).toHaveLength(3)
     pass()
@@ -94,6 +105,52 @@ describe('connections', () => {
     }
     const first = come()
     expect(served).toEqual([first])
+  })
+
+  it('of one identity beyond its limit are closed where there is a policy, and those of others are not', async () => {
+    const { connections, served, lines, come } = started(10, OWN)
+    const [first, second, third, other] = [come('uid:1'), come('uid:1'), come('uid:1'), come('uid:2')]
+    expect(served).toEqual([first, second, other])
+    expect(third.destroyed).toBe(true)
+    expect(lines).toEqual([
+      [{ identity: 'uid:1' }, 'a connection was refused: its identity has --max-own-connections already'],
+    ])
+    await Promise.all([closed(first), new Promise((resolve) => setImmediate(resolve))])
+    expect(connections.count).toBe(2)
+    const fourth = come('uid:1')
+    expect(served).toEqual([first, second, other, fourth])
+  })
+
+  it('of one identity are as many as in all where there is no policy', () => {
+    const { served, come } = started(10)
+    for (let round = 0; round < 10; round++) come('uid:1')
+    expect(served).toHaveLength(10)
+  })
+
+  it('of nobody known are one identity where there is a policy', () => {
+    const { served, come } = started(10, OWN)
+    for (let round = 0; round < 10; round++) come('')
+    expect(served).toHaveLength(2)
+  })
+
+  it('of an identity that gave up too many calls wait, and nobody else who comes from there', () => {
+    const { connections, served, come, pass, giveUp } = started(10, OWN)
+    const [first] = [come('uid:1')]
+    giveUp(connections.originOf(first), 500)
+    const [second, other] = [come('uid:1'), come('uid:2')]
+    expect(served).toEqual([first, other])
+    pass()
+    expect(served).toEqual([first, other, second])
+  })
+
+  it('that have ended before their peer was known do not count', async () => {
+    const { connections, served } = started(10, OWN)
+    for (let round = 0; round < 3; round++) {
+      const socket = new Socket()
+      await closed(socket)
+      connections.enter(socket, () => void served.push(socket))
+    }
+    expect(served).toEqual([])
   })
 
   it('on a Unix socket all come from the same address', () => {
