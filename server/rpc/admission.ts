@@ -82,7 +82,10 @@ export function createAdmission(options: AdmissionOptions): ServerInterceptor {
     const cutOff = (facts: object, why?: string) => {
       isCutOff = true
       if (why !== undefined) log.warn(facts, `a connection was cut off: ${why}`)
-      session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+      if (session.destroyed) return
+      // By itself `destroy` would say that nothing was wrong.
+      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+      session.destroy()
     }
     const peer = peerOf(session.socket)
     const origin = connections.originOf(session.socket)

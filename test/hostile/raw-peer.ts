@@ -7,7 +7,7 @@ export interface RawPeer {
   readonly socket: Socket
   /** How many frames of each type it was sent. */
   readonly received: ReadonlyMap<number, number>
-  /** The error code of a GOAWAY; undefined: there was none. */
+  /** The error code of the first GOAWAY, which says why; undefined: there was none. */
   goaway(): number | undefined
   /** Resolves when the connection is gone, whoever ended it. */
   readonly closed: Promise<void>
@@ -58,7 +58,7 @@ export async function rawPeer(
   })
   const take = frameReader((type, flags, payload) => {
     received.set(type, (received.get(type) ?? 0) + 1)
-    if (type === TYPE.GOAWAY) goaway = payload.readUInt32BE(4)
+    if (type === TYPE.GOAWAY) goaway ??= payload.readUInt32BE(4)
     if (isPolite && type === TYPE.SETTINGS && (flags & FLAG.ACK) === 0) {
       socket.write(frame(TYPE.SETTINGS, FLAG.ACK, 0))
     }

@@ -87,11 +87,7 @@ export async function startLimitedServer(options: LimitedOptions = {}): Promise<
       }
       const server = await startRpcServer({
         address: tcpAddress('127.0.0.1', 0),
-        services: [
-          ...services,
-          health,
-          ...reflection.services,
-        ],
+        services: [...services, health, ...reflection.services],
         connections: named,
         secure: undefined,
         admission,
