@@ -7,7 +7,12 @@ import type { OwnLoadLimits } from './rpc/own-limits.ts'
 export const LOAD_FLAGS = {
   'max-calls': flag('Limits', count(1, 10_000_000), '65536', 'calls under way, of all connections'),
   'max-requests': flag('Limits', count(1, 100_000_000), '200000', 'requests a second; each item of a Batch is one'),
-  'max-own-connections': flag('Limits', count(1, 1_000_000), '256', 'connections of one identity, where there is a policy'),
+  'max-own-connections': flag(
+    'Limits',
+    count(1, 1_000_000),
+    '256',
+    'connections of one identity, where there is a policy',
+  ),
   'max-own-calls': flag('Limits', count(1, 10_000_000), '4096', 'calls under way, streams too, likewise'),
   'max-own-requests': flag('Limits', count(1, 100_000_000), '5000', 'requests a second, likewise'),
   'max-own-in-flight': flag('Limits', bytes('8MiB', '64GiB'), '32MiB', 'requests and unread answers, likewise'),

@@ -15,6 +15,7 @@ import { noticeLatencyBench } from './rows/notice-latency.ts'
 import { restartBench } from './rows/restart.ts'
 import { scaleBench } from './rows/scale.ts'
 import { startUpBench } from './rows/start-up.ts'
+import { tenantsBench } from './rows/tenants.ts'
 import { tokensBench } from './rows/tokens.ts'
 
 /** All of them, in the order in which they run and are printed. */
@@ -32,6 +33,7 @@ export const BENCHES: readonly Bench[] = [
   noticeLatencyBench,
   loopDelayBench,
   growthBench,
+  tenantsBench,
   startUpBench,
   scaleBench,
   latencyBench,

@@ -59,12 +59,18 @@ interface State {
   isClosed: boolean
 }
 
-/** `host:port`. */
+const UNIX = 'unix://'
+
+/** `host:port`, or `unix:///path`. */
 export async function openWire(address: string): Promise<Wire> {
   const at = address.lastIndexOf(':')
-  const socket = connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)), noDelay: true })
+  const isUnix = address.startsWith(UNIX)
+  const socket = isUnix
+    ? connect({ path: address.slice(UNIX.length) })
+    : connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)), noDelay: true })
   const state: State = {
-    address,
+    // A path is no :authority.
+    address: isUnix ? 'localhost' : address,
     socket,
     streams: new Map(),
     heads: new Map(),

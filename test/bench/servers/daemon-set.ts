@@ -5,8 +5,10 @@ import { startBenchDaemon } from './daemon.ts'
 
 const { Allocate } = serviceDefinition('ioasid.v1.IoasidService')
 
+export const ALLOCATE_PATH = Allocate.path
+
 /** Enough that no round fills it up, and quotas play no part. */
-const ROOMY = ['--store', 'lmdb', '--capacity', '16777216']
+export const ROOMY = ['--store', 'lmdb', '--capacity', '16777216']
 
 /** A daemon with one set, to allocate from. */
 export interface DaemonSet {
@@ -49,7 +51,7 @@ export function allocateRequest(setHandle: string, count: number): Buffer {
   return Allocate.requestSerialize({ set_handle: setHandle, ...(count > 1 && { count }) })
 }
 
-function allocateLoad(setHandle: string, count: number): Load {
+export function allocateLoad(setHandle: string, count: number): Load {
   const request = allocateRequest(setHandle, count)
   return {
     path: Allocate.path,
