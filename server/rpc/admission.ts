@@ -9,13 +9,13 @@ import {
 import { type Failure, fail } from '../core/failure.ts'
 import { createTurnstile } from '../engine/turnstile.ts'
 import type { PeerContext } from './caller.ts'
-import { type Connections, GIVEN_UP_WITHIN_MS } from './connections.ts'
+import type { Connections } from './connections.ts'
 import { requestsOfBatch } from './count-items.ts'
-import { type Account, createInFlight } from './in-flight.ts'
+import { createInFlight } from './in-flight.ts'
 import type { Log } from './log.ts'
-import type { Kept, Tenant, Tenants } from './own-limits.ts'
-import { createPageTurns, type PageTurns } from './page-turns.ts'
-import { type Peer, peerOf } from './peer.ts'
+import type { Tenant, Tenants } from './own-limits.ts'
+import type { Peer } from './peer.ts'
+import { openConnection, type PeerConnection } from './peer-connection.ts'
 import { createRequestFrame, type RequestFrame } from './request-frame.ts'
 import { toStatus } from './status.ts'
 import type { After } from './stream.ts'
@@ -40,87 +40,17 @@ export interface AdmissionOptions {
 /** What a call counts, however short its message: so that 10,000 subscriptions have room on one connection. */
 const CALL_BYTES = 3072
 const SHARE_OF_ONE = 1 / 4
-/**
- * Calls that one connection gives up within a second before they are answered. Node's own HTTP/2 needs 15 ms for a
- * thousand of them, in one turn; it ends the connection at that number, and then there comes the next one.
- */
-const MAX_GIVEN_UP = 500
-/**
- * Calls of one identity that are refused within a second: it does not wait as it was told, and each costs as much as an
- * answer. Then its connections are cut off that have another one refused within that second.
- */
-const MAX_REFUSED = 2000
 const BATCH = '/ioasid.v1.IoasidService/Batch'
-const HEALTH = '/grpc.health.v1.'
 /** A test looks whether these are the methods whose answers have a next_page_token. */
 export const PAGED = /^\/ioasid\.v1\.\w+\/(List\w+|GetHistory)$/
-
-interface Connection {
-  readonly peer: Peer
-  readonly account: Account
-  readonly pages: PageTurns
-  /** What its identity makes the daemon keep. */
-  readonly own: Kept | undefined
-  /** Whose a call of it is, for the counting. */
-  tenantOf(path: string): Tenant
-  /** A call of it ended before it was answered, and not by us. */
-  gaveUp(): void
-  /** A call of it was refused before it was looked at. */
-  refused(tenant: Tenant): void
-}
 
 /** For all servers together. */
 export function createAdmission(options: AdmissionOptions): ServerInterceptor {
   const { maxInFlightBytes, maxMessageBytes, connections, tenants, after, soon, log } = options
   const perConnectionBytes = Math.floor(maxInFlightBytes * SHARE_OF_ONE)
   const inFlight = createInFlight({ perConnectionBytes, totalBytes: maxInFlightBytes })
-  const nextPage = createTurnstile(soon, 1)
-  const known = new WeakMap<Http2Session, Connection>()
-
-  const open = (session: Http2Session): Connection => {
-    let isCutOff = false
-    const cutOff = (facts: object, why?: string) => {
-      isCutOff = true
-      if (why !== undefined) log.warn(facts, `a connection was cut off: ${why}`)
-      if (session.destroyed) return
-      // By itself `destroy` would say that nothing was wrong.
-      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-      session.destroy()
-    }
-    const peer = peerOf(session.socket)
-    const origin = connections.originOf(session.socket)
-    // Its connection counts, and so it is the same to the end.
-    const tenant = tenants.of(peer.identity)
-    const prober = peer.identity === '' ? tenants.prober() : tenant
-    let givenUp = 0
-    return {
-      peer,
-      account: inFlight.open((bytes) => cutOff({ bytes }, 'of all that peers do not finish or read it had the most')),
-      own: tenant.keep((bytes) => cutOff({ bytes, identity: peer.identity }, 'its identity reads too little')),
-      pages: createPageTurns(nextPage),
-      tenantOf: (path) => (prober !== tenant && path.startsWith(HEALTH) ? prober : tenant),
-      gaveUp: () => {
-        // Of a connection that was lost every call is over, and there is nothing to cut off.
-        if (isCutOff) return
-        connections.gaveUp(origin)
-        givenUp += 1
-        if (givenUp === 1) {
-          after(GIVEN_UP_WITHIN_MS, () => {
-            givenUp = 0
-          })
-        }
-        if (givenUp !== MAX_GIVEN_UP || session.destroyed) return
-        cutOff({ calls: givenUp }, 'it gave up too many calls before they were answered')
-      },
-      refused: (whose) => {
-        const calls = whose.refused()
-        if (calls < MAX_REFUSED || isCutOff) return
-        connections.suspect(origin)
-        const facts = { calls, identity: peer.identity }
-        cutOff(facts, calls === MAX_REFUSED ? 'its identity does not wait where it is told to' : undefined)
-      },
-    }
-  }
+  const shared = { inFlight, connections, tenants, nextPage: createTurnstile(soon, 1), after, log }
+  const known = new WeakMap<Http2Session, PeerConnection>()
 
   const tooMany = fail('TOO_MANY', `One connection may have ${perConnectionBytes} bytes under way.`, {
     what: 'in_flight',
@@ -132,7 +62,7 @@ export function createAdmission(options: AdmissionOptions): ServerInterceptor {
     const stream = streamOf(call)
     // A stream that is over already has no session, and nothing will come of it.
     if (stream?.session === undefined) return new ServerInterceptingCall(call)
-    const connection = known.get(stream.session) ?? open(stream.session)
+    const connection = known.get(stream.session) ?? openConnection(stream.session, shared)
     known.set(stream.session, connection)
     const frame = createRequestFrame(maxMessageBytes, requestStream ? Number.POSITIVE_INFINITY : 1)
     const tenant = connection.tenantOf(path)
@@ -143,7 +73,7 @@ export function createAdmission(options: AdmissionOptions): ServerInterceptor {
 interface Admitted {
   readonly call: ServerInterceptingCallInterface
   readonly stream: ServerHttp2Stream
-  readonly connection: Connection
+  readonly connection: PeerConnection
   readonly tenant: Tenant
   readonly frame: RequestFrame
   readonly path: string

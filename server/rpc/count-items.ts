@@ -25,14 +25,18 @@ export function countItems(bytes: Uint8Array): number {
     }
     return Number.NaN
   }
+  // As wire-form.ts goes through them: fields that nobody knows may stand before an item.
   while (at < bytes.length) {
     const tag = varint()
-    // All that a request of ours holds is length-delimited at its top; whatever else there is ends the count.
-    if (tag % 8 !== 2) break
-    const length = varint()
-    if (!(length <= bytes.length - at)) break
-    at += length
-    if (tag === ITEM_TAG) items += 1
+    const wire = tag % 8
+    if (wire === 0) varint()
+    else if (wire === 1) at += 8
+    else if (wire === 5) at += 4
+    else if (wire === 2) {
+      at += varint()
+      if (!(at <= bytes.length)) break
+      if (tag === ITEM_TAG) items += 1
+    } else break
   }
   return items
 }
