@@ -68,6 +68,7 @@ export async function startLimitedServer(options: LimitedOptions = {}): Promise<
     soon,
     snapshotTimeoutMs: 60_000,
     leaseBounds: { minTtlMs: 500, maxTtlMs: 86_400_000 },
+    backUp: () => Promise.reject(new Error('nobody asks for a backup here')),
   })
   const health = createHealth(services.map(({ name }) => name))
   const reflection = createReflection(services.map(({ name }) => name))
