@@ -3,6 +3,7 @@ import { readCommandLine, type Usage } from './command-line.ts'
 import { FLAGS, type Loaded, loadConfig } from './config.ts'
 import { type Host, quoted } from './config-flags.ts'
 import { printConfig, printDefaults } from './config-print.ts'
+import { openPolicy } from './policy.ts'
 import { VERSION } from './version.ts'
 
 /** `ioasidd config check|print|default`. */
@@ -10,7 +11,7 @@ export async function runConfigCommand(argv: readonly string[], host: Host): Pro
   const [name = '', ...rest] = argv
   switch (name) {
     case 'check':
-      return ended(loadConfig(rest, host, CHECK), checked)
+      return check(loadConfig(rest, host, CHECK))
     case 'print':
       return ended(loadConfig(rest, host, PRINT), printed)
     case 'default':
@@ -30,7 +31,7 @@ const SAME_FLAGS = 'It takes all flags of the daemon, which ioasidd --help lists
 const CHECK: Usage = {
   name: 'ioasidd config check',
   version: VERSION,
-  description: `Reads flags, variables and file as the daemon would, and says what is wrong. ${SAME_FLAGS}`,
+  description: `Reads flags, variables, file and policy as the daemon would, and says what is wrong. ${SAME_FLAGS}`,
   isBrief: true,
   after: 'Example: ioasidd config check --config /etc/ioasidd.yaml\nIt ends with 2 where the daemon would not start.',
 }
@@ -66,6 +67,14 @@ type Config = Extract<Loaded, { kind: 'config' }>
 function ended(loaded: Loaded, outputOf: (loaded: Config) => string): CommandEnd {
   if (loaded.kind === 'usage') return refused(loaded.problems)
   return ok(loaded.kind === 'text' ? loaded.text : outputOf(loaded))
+}
+
+/** The policy too, of which a daemon says nothing before it opens its data. */
+function check(loaded: Loaded): CommandEnd {
+  if (loaded.kind !== 'config') return ended(loaded, checked)
+  const { policyFile, own } = loaded.config
+  const policy = openPolicy(policyFile, own)
+  return 'problem' in policy ? refused([policy.problem]) : ok(checked(loaded))
 }
 
 function checked({ file, warnings }: Config): string {

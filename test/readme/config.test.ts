@@ -4,16 +4,20 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { FLAGS, loadConfig } from '../../server/config.ts'
+import { runConfigCommand } from '../../server/config-command.ts'
+import { covers } from '../../server/core/caller.ts'
+import { parsePolicy } from '../../server/policy-file.ts'
 import { tempDir } from '../support/daemon.ts'
 import { blocks, shellBlock } from '../support/readme.ts'
 import { repositoryRoot } from '../support/repository.ts'
+import { LIMITS } from '../support/rights.ts'
 
 const run = promisify(execFile)
+const HOST = { env: {}, isRoot: true, isTerminal: false } as const
 
 /** The README's example as a file. */
 function exampleFile(): string {
-  const [example = '', ...others] = blocks('yaml')
-  expect(others).toEqual([])
+  const [example = ''] = blocks('yaml')
   const path = join(tempDir(), 'ioasidd.yaml')
   writeFileSync(path, example)
   return path
@@ -21,7 +25,7 @@ function exampleFile(): string {
 
 test('the configuration file of the README is accepted, and means what it says', () => {
   const path = exampleFile()
-  const loaded = loadConfig(['--config', path], { env: {}, isRoot: true, isTerminal: false })
+  const loaded = loadConfig(['--config', path], HOST)
   if (loaded.kind !== 'config') throw new Error(JSON.stringify(loaded))
   expect(loaded.config).toMatchObject({
     listeners: [{ isAdmin: true }, { isAdmin: false, address: { text: '127.0.0.1:7600' } }],
@@ -36,6 +40,25 @@ test('the configuration file of the README is accepted, and means what it says',
     },
     log: { level: 'info' },
   })
+})
+
+test('the policy of the README is accepted, and means what it says', async () => {
+  const [, text = '', ...others] = blocks('yaml')
+  expect(others).toEqual([])
+  const path = join(tempDir(), 'policy.yaml')
+  writeFileSync(path, text, { mode: 0o600 })
+  const checked = await runConfigCommand(['check', '--policy-file', path], HOST)
+  expect(checked).toEqual({ exitCode: 0, output: 'ok: no file\n' })
+  writeFileSync(path, text.replace('own:', 'owns:'))
+  const refused = await runConfigCommand(['check', '--policy-file', path], HOST)
+  expect(refused).toMatchObject({ exitCode: 2, output: expect.stringContaining("line 4: a grant has no key 'owns'") })
+
+  const policy = parsePolicy(text, LIMITS)
+  if ('problems' in policy) throw new Error(policy.problems.join(' '))
+  const vmm = policy.rightsOf('spiffe://host.example/vmm/a')
+  expect(['vm-a', 'vm-a/7', 'vm-ab'].map((token) => covers(vmm.own, token))).toEqual([true, true, false])
+  expect(policy.rightsOf('uid:64055')).toMatchObject({ subscribe: { isAll: true }, administer: false })
+  expect(policy.rightsOf('dns:ops.example').administer).toBe(true)
 })
 
 test('the commands of the README about the file do what it says', async () => {
