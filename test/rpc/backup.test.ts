@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { ANYONE } from '../../server/core/caller.ts'
 import { backupOf } from '../support/backups.ts'
 import { command, createSet, must } from '../support/engine.ts'
 import { settle } from '../support/manual-clock.ts'
@@ -53,6 +54,22 @@ describe('Backup', () => {
   it('is for administrators', async () => {
     const { open } = await start({ isAdmin: false })
     expect(await reasonOfEnd(open())).toBe('NOT_PERMITTED')
+  })
+
+  it('ends when its reader is an administrator no more', async () => {
+    let isAdmin = true
+    const caller = {
+      ...ANYONE,
+      get isAdmin() {
+        return isAdmin
+      },
+    }
+    const { fill, open } = await start({ caller })
+    await fill(60)
+    const stream = open()
+    await stream.next()
+    isAdmin = false
+    expect(await reasonOfEnd(stream)).toBe('NOT_PERMITTED')
   })
 
   it('is one of two at most, and the next one when one has come to its end or its reader has left', async () => {
