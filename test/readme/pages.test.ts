@@ -80,6 +80,8 @@ test('the operator learns how it is, who had an id, and why it is not free', asy
   expect(await shell('ioasidctl top')).toContain('vm-a')
   expect(await shell('ioasidctl history 4711')).toMatch(/^life .* OWNER .* vm-a$/m)
   expect(await shell('ioasidctl history 4711 --at 14:05')).toMatch(/^life .* OWNER .* vm-a$/m)
+  const uid = `uid:${process.getuid?.()}`
+  expect(await shell('ioasidctl history 4711 -o wide')).toMatch(new RegExp(`^life .* ${uid} +${uid} +vm-a$`, 'm'))
   expect(await shell('ioasidctl get 4711')).toMatch(/FREE_PENDING[\s\S]*lease 1 \(kvm\)/)
   await lease.revoke()
   await client.close()
@@ -116,6 +118,7 @@ test('every command of the pages is run by a test', () => {
     'ioasidctl top',
     'ioasidctl history 4711',
     'ioasidctl history 4711 --at 14:05',
+    'ioasidctl history 4711 -o wide',
     'ioasidctl get 4711',
     // Those of the host: test/packaging/host.test.ts.
     ...fenced(page('server/README.md'), 'sh')
