@@ -1,11 +1,12 @@
 import type { SetRef } from './command.ts'
+import type { Priority } from './event.ts'
 import { type Failure, isFailure } from './failure.ts'
 import { nextOf } from './id-list.ts'
 import type { LeaseId, Revision, SetId, Spid } from './ids.ts'
 import { findOwnId, ioasidNotFound, leaseNotFound, resolveSet, setNotFound } from './lookup.ts'
 import { findSpid } from './reference-rules.ts'
 import { countResting } from './rest.ts'
-import { findId, type LeaseRecord, type SetRecord, type State, unreserved } from './state.ts'
+import { findId, type HoldIds, type LeaseRecord, type SetRecord, type State, unreserved } from './state.ts'
 import { type IoasidView, type LeaseView, type SetView, viewIoasid, viewLease, viewSet } from './view.ts'
 
 /** The reads: contract section 4. Each costs the same at any size, a page of ids as much as it holds; a page
@@ -138,6 +139,82 @@ export function status(state: State): Status {
     leases: state.leases.size,
     revision: state.revision,
   }
+}
+
+/** Counts for an operator that no RPC tells. */
+export interface Counts {
+  /** Ids that configuration leaves to hand out at all. */
+  readonly usable: number
+  /** Ids with a SPID attached, pending ones not counted. */
+  readonly bound: number
+  /** Pairs of an id and a lease that holds it. */
+  readonly references: number
+  readonly privateDataBytes: number
+  /** Leases that have a teardown to acknowledge. */
+  readonly waitingHolders: number
+  /** The revision of the teardown that is awaited longest; undefined: none is. */
+  readonly oldestTeardown: Revision | undefined
+}
+
+/** Looks at every lease that has something to acknowledge, and at one id of each. */
+export function counts(state: State): Counts {
+  const { usable, bound, references, privateDataBytes } = state
+  const awaited = [...state.holdIds].map(([leaseId, ids]) => oldestAwaited(state, leaseId, ids))
+  const revisions = awaited.filter((revision) => revision !== undefined)
+  const oldestTeardown = revisions.reduce<Revision | undefined>((a, b) => (a !== undefined && a < b ? a : b), undefined)
+  return { usable, bound, references, privateDataBytes, waitingHolders: revisions.length, oldestTeardown }
+}
+
+/** The first of those that it awaits is the one that was torn down least recently. */
+function oldestAwaited({ table }: State, leaseId: LeaseId, { awaited }: HoldIds): Revision | undefined {
+  for (const id of awaited) {
+    const hold = findId(table, id)?.holds.find((known) => known.leaseId === leaseId)
+    if (hold === undefined) throw new Error(`lease ${leaseId} awaits IOASID ${id} without a hold`)
+    return hold.awaiting
+  }
+  return undefined
+}
+
+/** A lease that has teardowns to acknowledge. */
+export interface WaitingHolder {
+  readonly leaseId: LeaseId
+  readonly priority: Priority
+  /** Ids that wait for it. */
+  readonly ids: number
+  /** Of the teardown that it has to acknowledge first. */
+  readonly revision: Revision
+}
+
+/** Those whose first teardown is the oldest, at most so many, in this order. Looks at every lease that waits. */
+export function waitingHolders(state: State, limit: number): readonly WaitingHolder[] {
+  const found: WaitingHolder[] = []
+  for (const [leaseId, ids] of state.holdIds) {
+    const revision = oldestAwaited(state, leaseId, ids)
+    const holding = state.leases.get(leaseId)?.holding
+    if (revision === undefined || !holding) continue
+    found.push({ leaseId, priority: holding.priority, ids: ids.awaited.size, revision })
+  }
+  return found.sort((a, b) => a.revision - b.revision || a.leaseId - b.leaseId).slice(0, limit)
+}
+
+/** A set by its number alone: names are for those who may see them. */
+export interface SetUse {
+  readonly setId: SetId
+  readonly quota: number
+  readonly allocated: number
+  readonly freePending: number
+}
+
+/** The sets that have the most ids, at most so many, the fullest first. Looks at every set. */
+export function fullestSets(state: State, limit: number): readonly SetUse[] {
+  const found: SetRecord[] = []
+  for (const set of state.sets.values()) {
+    if (found.length === limit && set.ids.count <= (found.at(-1)?.ids.count ?? 0)) continue
+    const place = found.findIndex(({ ids }) => ids.count < set.ids.count)
+    found.splice(place < 0 ? found.length : place, 0, set)
+    if (found.length > limit) found.pop()
+  }
+  return found.map(({ setId, quota, ids, freePending }) => ({ setId, quota, allocated: ids.count, freePending }))
 }
 
 /** Whether a handle's set lives, or ended at a revision that the log still holds. */

@@ -11,6 +11,7 @@ import type { AnswerLimits } from './answers.ts'
 import { type Backup, createBackups } from './backup.ts'
 import { type Clock, createServingClock } from './clock.ts'
 import { createFeed } from './feed.ts'
+import { createFigures, type Figures } from './figures.ts'
 import { storeFailed } from './group-commit.ts'
 import { createHandles, type Handles } from './handles.ts'
 import { createHistory, type History } from './history.ts'
@@ -18,6 +19,7 @@ import { createHoldStreams } from './hold-streams.ts'
 import { createLeaseTimes } from './lease-times.ts'
 import { createFindNamed } from './named-sets.ts'
 import { openSpace } from './open-space.ts'
+import type { Pulse } from './pulse.ts'
 import { type Commit, createSequencer, type Outcome, type Request } from './sequencer.ts'
 import { compacted, futureRevision } from './start-rules.ts'
 import { createSubscribe, type Opened, type SubscribeLimits, type SubscribeRequest } from './subscribe.ts'
@@ -44,6 +46,10 @@ export interface Engine {
    */
   enforce(rightsOf: (identity: string) => Rights | undefined): Promise<void>
   status(): Promise<EngineStatus | Failure>
+  /** Counts of the space, as durable as any answer. */
+  figures(): Promise<Figures | Failure>
+  /** What can be seen at any time: of a store that is stuck, or has failed, too. */
+  readonly pulse: Pulse
   /** Who had an id when, as far as it is on record. */
   readonly history: History
   /** Drops the history at or below a revision. */
@@ -76,6 +82,8 @@ export interface EngineOptions {
   readonly clock: Clock
   readonly space: SpaceConfig
   readonly limits: AnswerLimits & SubscribeLimits & EngineLimits
+  /** Called with each batch that has become durable: how many entries, and how long the store took. */
+  readonly onCommit?: ((entries: number, durationMs: number) => void) | undefined
   /** Called once: the store failed, or the core broke. The process must not go on serving. */
   readonly onFailure: (cause: unknown) => void
 }
@@ -97,7 +105,7 @@ const NOBODYS: ReadonlyMap<SetId, Owned> = new Map()
 const MAX_BEAT_MS = 500
 
 export async function startEngine(options: EngineOptions): Promise<Engine | Contradiction> {
-  const { store, clock, space, limits } = options
+  const { store, clock, space, limits, onCommit } = options
   const opened = await openSpace(store, space, limits)
   if ('contradiction' in opened) return opened
   const { state, answers, leaseMarks, spaceId, handleKey } = opened
@@ -126,6 +134,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     clock,
     serving: createServingClock(clock, state.servingMs),
     maxUndurableBytes: limits.maxUndurableBytes,
+    onCommit,
     publish: (entries) => {
       feed.publish(entries)
       // After it, so that whoever looks again finds what he was offered.
@@ -190,6 +199,18 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
         sequencer.submit({ kind: 'end_registration', leaseId }, undefined),
       )
       await Promise.all(ended)
+    },
+    figures: createFigures({ store, sequencer, compactRevision: () => upkeep.compactRevision }),
+    get pulse() {
+      const { subscriptions, lags } = feed
+      return {
+        ...sequencer.pulse,
+        store: store.kind,
+        size: store.size(),
+        overruns: teardowns.overruns,
+        subscriptions,
+        lags,
+      }
     },
     history: createHistory({
       store,

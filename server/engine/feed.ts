@@ -5,6 +5,7 @@ import { addTo, removeFrom } from '../core/multimap.ts'
 import { type Store, StoreError } from '../store/store.ts'
 import type { Clock } from './clock.ts'
 import { type Filter, isTellable } from './filter.ts'
+import type { Lag } from './pulse.ts'
 import { createRing } from './ring.ts'
 import { compacted } from './start-rules.ts'
 import { createMember, type Member, type Subscription } from './subscription.ts'
@@ -26,6 +27,8 @@ export interface Feed {
   /** Ends every subscription. */
   endAll(failure: Failure): void
   readonly subscriptions: number
+  /** How far each subscriber is behind. */
+  lags(): readonly Lag[]
 }
 
 export interface FeedOptions {
@@ -131,5 +134,6 @@ export function createFeed(options: FeedOptions): Feed {
     get subscriptions() {
       return everyone.size
     },
+    lags: () => [...everyone].map(({ lag }) => lag),
   }
 }

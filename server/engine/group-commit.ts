@@ -26,6 +26,8 @@ export interface GroupCommit {
   readonly failure: Failure | undefined
   /** About how much was added and is not durable. */
   readonly bytes: number
+  /** For how long the store has been writing the batch that it writes now; 0: it writes none. */
+  readonly writingMs: number
 }
 
 export interface GroupCommitOptions {
@@ -35,6 +37,8 @@ export interface GroupCommitOptions {
   readonly late: { readonly isDue: boolean; seal(): readonly MarkChange[] }
   /** Called in order with what has become durable, before anybody is answered. */
   readonly publish: (entries: readonly Entry[]) => void
+  /** Called with each batch that has become durable: how many entries, and how long the store took. */
+  readonly onCommit?: ((entries: number, durationMs: number) => void) | undefined
   /** Called once. */
   readonly onFailure: (cause: unknown) => void
 }
@@ -47,9 +51,11 @@ interface Batch {
   readonly settle: (failure: Failure | undefined) => void
 }
 
-export function createGroupCommit({ store, clock, late, publish, onFailure }: GroupCommitOptions): GroupCommit {
+export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
+  const { store, clock, late, publish, onCommit, onFailure } = options
   let open = createBatch()
   let writing: Batch | undefined
+  let beganMs = 0
   let isScheduled = false
   let failure: Failure | undefined
 
@@ -63,9 +69,11 @@ export function createGroupCommit({ store, clock, late, publish, onFailure }: Gr
       batch.marks.push(...late.seal())
       writing = batch
       open = createBatch()
+      beganMs = clock.monotonicMs()
       try {
         await store.append(batch)
         if (failure !== undefined) return
+        onCommit?.(batch.entries.length, clock.monotonicMs() - beganMs)
         // Told in this order: who is answered may read the stream and must find the change in it.
         publish(batch.entries)
       } catch (cause) {
@@ -112,6 +120,9 @@ export function createGroupCommit({ store, clock, late, publish, onFailure }: Gr
     },
     get bytes() {
       return open.bytes + (writing?.bytes ?? 0)
+    },
+    get writingMs() {
+      return writing === undefined ? 0 : clock.monotonicMs() - beganMs
     },
   }
 }

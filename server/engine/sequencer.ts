@@ -15,6 +15,7 @@ import { type Answers, type Place, type Remembered, readAnswers } from './answer
 import type { ServingClock } from './clock.ts'
 import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts'
 import type { LeaseTimes } from './lease-times.ts'
+import type { SequencerPulse } from './pulse.ts'
 import { meaningOf, type RequestKey } from './request-digest.ts'
 
 /**
@@ -54,6 +55,8 @@ export interface Sequencer {
   readonly answersReachMs: number
   /** Whether something counts serving time, so that it must be kept on disk. */
   readonly isWaiting: boolean
+  /** What can be seen of it at any time, without waiting for the disk. */
+  readonly pulse: SequencerPulse
 }
 
 /** Makes events happen as one revision; without any nothing does. */
@@ -81,6 +84,8 @@ export function createSequencer(options: SequencerOptions): Sequencer {
   const batches = createGroupCommit({ ...options, late: answers })
   const { keep, schedule, settled, stop } = batches
   let draining: Failure | undefined
+  let repeated = 0
+  let reused = 0
 
   const refusal = () => batches.failure ?? draining
   const isOverloaded = () => batches.bytes > maxUndurableBytes
@@ -163,8 +168,10 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     const { meaning, revision, answer } = kept
     if (meaning === meaningOf(command, state.config.capacity)) {
       keepAlive(leaseKeptBy(command, answer))
+      repeated += 1
       return (await settled()) ?? { answer, revision }
     }
+    reused += 1
     const message = 'This request_id was used for another request.'
     return fail('REQUEST_ID_REUSED', message, { request_id: request.requestId })
   }
@@ -242,6 +249,10 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     },
     get isWaiting() {
       return countResting(state) > 0 || answers.count > 0 || leaseTimes.count > 0
+    },
+    get pulse() {
+      const { bytes, writingMs, failure } = batches
+      return { repeated, reused, undurableBytes: bytes, writingMs, hasFailed: failure !== undefined }
     },
   }
 }

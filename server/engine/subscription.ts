@@ -4,6 +4,7 @@ import { asRevision, type Revision } from '../core/ids.ts'
 import { countTornDown, isTeardown } from '../core/turn.ts'
 import type { Clock } from './clock.ts'
 import { type Filter, select } from './filter.ts'
+import type { Lag } from './pulse.ts'
 import type { Committed, Turn } from './teardown.ts'
 
 /** One subscriber's place in the feed. */
@@ -37,6 +38,7 @@ export interface Member extends Subscription {
   readonly filter: Filter
   /** An entry that names one of its sets has become durable. */
   offer(entry: Entry): void
+  readonly lag: Lag
 }
 
 export interface MemberOptions {
@@ -218,6 +220,14 @@ export function createMember(options: MemberOptions): Member {
     }
   }
 
+  const lag = (): Lag => {
+    const next = cleared[0] ?? held
+    const hasAll = isFollowing && queue.length === 0 && next === undefined
+    // What comes next is taken already, but not told.
+    const told = next === undefined ? cursor : next.revision - 1
+    return { subscriptionId, revisions: hasAll ? 0 : Math.max(0, published() - told), queuedBytes }
+  }
+
   const close = () => {
     ending.abort()
     wake()
@@ -245,6 +255,9 @@ export function createMember(options: MemberOptions): Member {
       close()
     },
     close,
+    get lag() {
+      return lag()
+    },
   }
   return member
 }

@@ -205,6 +205,7 @@ export const BUGS: readonly PlantedBug[] = [
     find: [
       'await store.append(batch)',
       'if (failure !== undefined) return',
+      'onCommit?.(batch.entries.length, clock.monotonicMs() - beganMs)',
       '// Told in this order: who is answered may read the stream and must find the change in it.',
       'publish(batch.entries)\n',
     ].join('\n        '),

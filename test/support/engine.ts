@@ -52,6 +52,7 @@ export interface RunOptions {
   readonly clock?: ManualClock
   readonly space?: Partial<SpaceConfig>
   readonly limits?: Partial<EngineOptions['limits']>
+  readonly onCommit?: NonNullable<EngineOptions['onCommit']>
 }
 
 export function memoryStore(): Store {
@@ -67,6 +68,7 @@ export async function run(options: RunOptions = {}): Promise<Running> {
     clock,
     space: { ...SPACE, ...options.space },
     limits: { ...LIMITS, ...options.limits },
+    onCommit: options.onCommit,
     onFailure: (cause) => failures.push(cause),
   })
   if ('contradiction' in engine) throw new Error(engine.contradiction)
