@@ -12,6 +12,7 @@ const core = { path: '^server/core/' }
 const store = { path: '^server/store/' }
 const engine = { path: '^server/engine/' }
 const rpc = { path: '^server/rpc/' }
+const observability = { path: '^server/observability/' }
 const sdk = { path: '^client/', pathNot: '^client/(cli|examples)/' }
 /** The files of the engine that make handles, digests and chance. */
 const withCrypto = '^server/engine/(clock|handles|request-digest)\\.ts$'
@@ -70,6 +71,34 @@ module.exports = {
       'Of the rpc layer only peer-credentials.ts calls the C library.',
       { ...rpc, pathNot: '^server/rpc/peer-credentials\\.ts$' },
       { path: npm('koffi') },
+    ),
+    rule(
+      'observability-looks-on',
+      'Observability sees the core, the engine and rpc through their interfaces, never a store; nobody but the daemon knows it.',
+      observability,
+      allBut(
+        '^server/(core|engine|rpc|observability)/',
+        '^server/(config|log|version)\\.ts$',
+        npm('prom-client', '@opentelemetry/api'),
+      ),
+    ),
+    rule(
+      'observed-from-outside',
+      'What is observed does not know by whom.',
+      { path: '^server/(core|store|engine|rpc)/' },
+      { path: '^server/observability/' },
+    ),
+    rule(
+      'prom-client-in-one-file',
+      'Only observability/exposition.ts knows prom-client: it is loaded only where metrics are served.',
+      { path: '^(server|client|proto)/', pathNot: '^server/observability/exposition\\.ts$' },
+      { path: npm('prom-client') },
+    ),
+    rule(
+      'opentelemetry-in-one-file',
+      "Only observability/tracing.ts knows OpenTelemetry's API: it is loaded only where calls are traced.",
+      { path: '^(server|client|proto)/', pathNot: '^server/observability/tracing\\.ts$' },
+      { path: npm('@opentelemetry/api') },
     ),
     rule('server-is-no-client', 'The server does not need the client.', { path: '^server/' }, { path: '^client/' }),
     rule(

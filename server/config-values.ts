@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Address, type HandedOver, handedOver, tcpAddress, unixAddress } from './rpc/address.ts'
+import { type Address, type HandedOver, handedOver, type TcpAddress, tcpAddress, unixAddress } from './rpc/address.ts'
 
 /** What a flag takes: how it is written, in a usage line and in a refusal, and what it means. Pure. */
 export interface ValueKind<Value> {
@@ -143,6 +143,17 @@ function parseTcp(text: string): Address | undefined {
   const port = Number(digits)
   if (host === undefined || port > MAX_PORT || isIP(host) !== (bracketed === undefined ? 4 : 6)) return undefined
   return tcpAddress(host.toLowerCase(), port)
+}
+
+/** Where metrics are served: TCP, or nowhere. */
+export const metricsAddress: ValueKind<TcpAddress | 'nowhere'> = {
+  placeholder: 'ADDRESS',
+  allowed: 'IP:PORT, [IPv6]:PORT, or nothing for nowhere',
+  parse: (text) => {
+    if (text === '') return 'nowhere'
+    const parsed = parseTcp(text)
+    return parsed?.kind === 'tcp' ? parsed : undefined
+  },
 }
 
 /** Nothing but these: a misspelt `ture` is not false. */

@@ -4,12 +4,23 @@ import { type Fallback, flag, type Host, listFlag, placeOf, type UsageError, usa
 import { LOAD_FLAGS, type LoadConfig, loadOf } from './config-limits.ts'
 import { readSources, type Settings } from './config-sources.ts'
 import { checkTls, tlsOf } from './config-tls.ts'
-import { address, bytes, count, duration, oneOf, optionalFile, path, ranges, yesOrNo } from './config-values.ts'
+import {
+  address,
+  bytes,
+  count,
+  duration,
+  metricsAddress,
+  oneOf,
+  optionalFile,
+  path,
+  ranges,
+  yesOrNo,
+} from './config-values.ts'
 import type { OwnLimits } from './core/caller.ts'
 import type { SpaceConfig } from './core/state.ts'
 import type { EngineOptions } from './engine/engine.ts'
 import { AFTER_FLAGS } from './help-text.ts'
-import { type Address, isLocal } from './rpc/address.ts'
+import { type Address, isLocal, type TcpAddress } from './rpc/address.ts'
 import type { TlsFiles } from './rpc/certificate-files.ts'
 import { unserved, type WithRealAddresses, withRealAddresses } from './socket-activation.ts'
 import { VERSION } from './version.ts'
@@ -35,6 +46,7 @@ export interface Config {
   readonly connectionIdleMs: number
   readonly maxInFlightBytes: number
   readonly log: LogConfig
+  readonly observability: ObservabilityConfig
 }
 
 export interface Listener {
@@ -46,6 +58,14 @@ export interface Listener {
 export interface LogConfig {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'fatal'
   readonly format: 'text' | 'json'
+}
+
+export interface ObservabilityConfig {
+  /** null: metrics are not served. */
+  readonly metricsListen: TcpAddress | null
+  readonly slowCallMs: number
+  readonly tracing: boolean
+  readonly maxEventLoopDelayMs: number
 }
 
 /** The contract's, and so no flag: devices that bind one id. */
@@ -140,6 +160,26 @@ export const FLAGS = {
 
   'log-level': flag('Logs', oneOf(['debug', 'info', 'warn', 'error', 'fatal']), 'info', 'the least that is logged'),
   'log-format': flag('Logs', oneOf(['text', 'json']), DEFAULT_LOG_FORMAT, 'how'),
+  'log-slow-calls': flag('Logs', duration('1ms', '24h'), '1s', 'a call that takes so long has a line of its own'),
+
+  'metrics-listen': flag(
+    'Observability',
+    metricsAddress,
+    '',
+    'where to serve /metrics, /livez and /readyz, 127.0.0.1:9464 for example; without it nowhere',
+  ),
+  'max-event-loop-delay': flag(
+    'Observability',
+    duration('10ms', '1h'),
+    '1s',
+    'when the daemon says that it is NOT_SERVING, until it is well again',
+  ),
+  tracing: flag(
+    'Observability',
+    yesOrNo,
+    'false',
+    'take traceparent from metadata, and make spans where there is a provider',
+  ),
 } as const
 
 export type Loaded =
@@ -171,7 +211,7 @@ export function loadConfig(argv: readonly string[], host: Host, usage: Usage = U
   const { settings, file, switches } = read
   const values = withRealAddresses(read.values, host.handedOver)
   if (typeof values === 'string') return usageError(placed(values, settings))
-  const checks = [checkTls, checkListeners, checkReserved, checkLeaseBounds].map((check) => check(values))
+  const checks = [checkTls, checkListeners, checkMetrics, checkReserved, checkLeaseBounds].map((check) => check(values))
   const [wrong, ...more] = checks.filter((problem) => problem !== undefined).map((problem) => placed(problem, settings))
   if (wrong !== undefined) return usageError(wrong, ...more)
   const strays = read.unknownVariables.map((name) => `${name} is set, but there is no such flag`)
@@ -234,6 +274,12 @@ function toConfig(values: Values): Config {
     connectionIdleMs: values['connection-idle'],
     maxInFlightBytes: values['max-in-flight'],
     log: { level: values['log-level'], format: values['log-format'] },
+    observability: {
+      metricsListen: values['metrics-listen'] === 'nowhere' ? null : values['metrics-listen'],
+      slowCallMs: values['log-slow-calls'],
+      tracing: values.tracing,
+      maxEventLoopDelayMs: values['max-event-loop-delay'],
+    },
   }
 }
 
@@ -260,6 +306,12 @@ function checkListeners({ listen, 'no-admin': noAdmin, insecure, 'cert-file': ce
   const stray = noAdmin.find((address) => indexOf(listen, address) < 0)
   if (stray === undefined) return undefined
   return `--no-admin does not take '${stray.text}': it takes an address of --listen, ${listen.map(({ text }) => text).join(', ')}.`
+}
+
+function checkMetrics({ 'metrics-listen': metrics, insecure }: Values): string | undefined {
+  if (metrics === 'nowhere' || isLocal(metrics) || insecure) return undefined
+  const how = 'it takes a loopback address, or --insecure'
+  return `--metrics-listen ${metrics.text} would tell other hosts, in plain text, how things are: ${how}.`
 }
 
 function checkReserved({ reserved, capacity }: Values): string | undefined {

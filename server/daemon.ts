@@ -1,11 +1,14 @@
+import { join } from 'node:path'
 import type { Config } from './config.ts'
-import { type Failure, fail, isFailure } from './core/failure.ts'
+import { createEnding, DRAINING, type Parts, stopAtOnce, stopGently } from './ending.ts'
+import { isFailure } from './core/failure.ts'
 import type { Chance, Clock } from './engine/clock.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
 import type { DaemonLog } from './log.ts'
+import { type Observability, startObservability } from './observability/observability.ts'
 import { openPolicy, policyPart } from './policy.ts'
 import { certificatesPart, type ReloadablePart } from './reload.ts'
-import { createAdmission } from './rpc/admission.ts'
+import { type Admission, createAdmission } from './rpc/admission.ts'
 import { type CallerOf, createCallerOf, type RightsOf } from './rpc/caller.ts'
 import { type Connections, createConnections } from './rpc/connections.ts'
 import { createHealth, type Health } from './rpc/health.ts'
@@ -15,6 +18,7 @@ import { MAX_MESSAGE_BYTES, type RpcServer, startRpcServer } from './rpc/server.
 import { createServices, type ServiceOptions } from './rpc/services.ts'
 import { startTls, type Tls } from './rpc/tls.ts'
 import { encodeBackup } from './store/backup-file.ts'
+import { DATA_FILE } from './store/data-dir.ts'
 import { openLmdbStore } from './store/lmdb.ts'
 import { createMemoryStore } from './store/memory.ts'
 import { type Store, StoreError } from './store/store.ts'
@@ -32,7 +36,7 @@ export interface Daemon {
   drain(): void
   /** What a reload of the configuration changes while it serves. */
   readonly reloadable: readonly ReloadablePart[]
-  /** Writes a line about how things are to the log. */
+  /** Writes a line about how things are to the log: counts, limits, who lags, for whom ids wait. */
   logStatus(): Promise<void>
 }
 
@@ -57,10 +61,29 @@ export async function startDaemon(
   surroundings: Surroundings,
   open: typeof openStore = openStore,
 ): Promise<Daemon | Refusal> {
+  const { clock, log } = surroundings
+  // It can be seen from the beginning, and says that it starts; whatever keeps it from serving ends that.
+  const observability = await startObservability(config, clock, log)
+  const daemon = await startServing(config, surroundings, observability, open)
+  if ('refusal' in daemon) observability.stop()
+  return daemon
+}
+
+async function startServing(
+  config: Config,
+  surroundings: Surroundings,
+  observability: Observability,
+  open: typeof openStore,
+): Promise<Daemon | Refusal> {
   const { clock, log, ready } = surroundings
   // The store comes first: its lock keeps a second daemon from everything else, a socket's file for example.
   const store = await orRefusal(open(config, surroundings))
   if ('refusal' in store) return store
+  // Only now: a second daemon is told of the lock, and not of a port that is taken as well.
+  if (observability.problem !== undefined) {
+    await store.close()
+    return { exitCode: 1, refusal: `${observability.problem}.` }
+  }
 
   const policy = openPolicy(config.policyFile, config.own)
   if ('problem' in policy) {
@@ -70,7 +93,8 @@ export async function startDaemon(
 
   const ending = createEnding()
   const { space, limits } = config
-  const engine = await orRefusal(startEngine({ store, clock, space, limits, onFailure: ending.fail }))
+  const { onCommit } = observability
+  const engine = await orRefusal(startEngine({ store, clock, space, limits, onCommit, onFailure: ending.fail }))
   if ('refusal' in engine || 'contradiction' in engine) {
     await store.close()
     return 'refusal' in engine ? engine : { exitCode: 2, refusal: contradictionText(config, engine.contradiction) }
@@ -78,15 +102,20 @@ export async function startDaemon(
 
   // The policy may have changed since the daemon served last.
   if (config.policyFile !== '') await engine.enforce(policy.rightsOf)
-  const face = await startFace(config, surroundings, engine, policy.rightsOf)
+  const face = await startFace(config, surroundings, { engine, rightsOf: policy.rightsOf, observability })
   if ('refusal' in face) {
     await engine.drain(DRAINING)
     await store.close()
     return face
   }
 
+  const { connections, admission, health, tls } = face
+  const disk = store.kind === 'lmdb' ? diskOf(config) : undefined
+  const certificateExpiry = tls === undefined ? undefined : () => tls.certificateExpiry() / 1000
+  const inFlightBytes = () => admission.inFlightBytes
+  observability.serving({ engine, connections, inFlightBytes, disk, certificateExpiry }, health)
   const addresses = face.servers.map(({ address }) => address.text)
-  const parts: Parts = { ...face, store, engine, clock, log }
+  const parts: Parts = { ...face, store, engine, clock, log, observability }
   log.info({ version: VERSION, addresses, store: store.kind, spaceId: engine.spaceId, ...config.space }, 'serving')
   addresses.forEach(ready)
   const failed = ending.failed.then((cause) => stopAtOnce(parts, cause))
@@ -98,7 +127,7 @@ export async function startDaemon(
     hasFailed: () => ending.hasFailed,
     drain: ending.drain,
     reloadable: [policyPart(policy, engine, log), ...(parts.tls === undefined ? [] : [certificatesPart(parts.tls)])],
-    logStatus: () => logStatus(parts),
+    logStatus: observability.dump,
   }
 }
 
@@ -107,6 +136,10 @@ function openStore({ store, dataDir }: Config, { chance, log }: Surroundings): P
   if (store === 'lmdb') return openLmdbStore({ dataDir, genesis })
   log.warn({}, 'the store is memory: nothing outlives this process')
   return Promise.resolve(createMemoryStore(genesis))
+}
+
+function diskOf({ dataDir }: Config) {
+  return { directory: dataDir, file: join(dataDir, DATA_FILE) }
 }
 
 async function orRefusal<Value>(value: Promise<Value>): Promise<Value | Refusal> {
@@ -131,16 +164,24 @@ interface Face {
   readonly connections: Connections
   /** undefined: listeners on TCP speak without it. */
   readonly tls: Tls | undefined
+  readonly admission: Admission
+}
+
+/** What is behind it. */
+interface Behind {
+  readonly engine: Engine
+  readonly rightsOf: RightsOf
+  readonly observability: Observability
 }
 
 async function startFace(
   config: Config,
   { clock, log }: Surroundings,
-  engine: Engine,
-  rightsOf: RightsOf,
+  { engine, rightsOf, observability }: Behind,
 ): Promise<Face | Refusal> {
   const { snapshotTimeoutMs, leaseBounds, connectionIdleMs, maxInFlightBytes } = config
   const { after, soon } = clock
+  const { calls: observer } = observability
   const servicesFor = (callerOf: CallerOf) => {
     const options: ServiceOptions = {
       engine,
@@ -155,6 +196,7 @@ async function startFace(
         const backup = await engine.backup()
         return isFailure(backup) ? backup : { ...backup, pieces: encodeBackup(backup.items, VERSION) }
       },
+      observer,
     }
     return createServices(options)
   }
@@ -173,16 +215,26 @@ async function startFace(
     after,
     soon,
     log,
+    observer,
   })
 
   const tls = config.tls === undefined ? undefined : await startTls(config.tls, clock, log)
   if (tls !== undefined && 'problem' in tls) return { exitCode: 1, refusal: `${tls.problem}.` }
   const secure = tls?.secure
 
+  const { interceptor } = admission
   const servers: RpcServer[] = []
   for (const { address, isAdmin } of config.listeners) {
     const services = [...servicesFor(createCallerOf(rightsOf, isAdmin)), health, ...reflection.services]
-    const server = await startRpcServer({ address, services, connections, secure, admission, connectionIdleMs, log })
+    const server = await startRpcServer({
+      address,
+      services,
+      connections,
+      secure,
+      admission: interceptor,
+      connectionIdleMs,
+      log,
+    })
     if ('problem' in server) {
       tls?.close()
       for (const other of servers) other.stopAccepting()
@@ -191,100 +243,5 @@ async function startFace(
     }
     servers.push(server)
   }
-  return { servers, health, reflection, connections, tls }
-}
-
-function createEnding() {
-  let drain: () => void = () => undefined
-  let onFailure: (cause: unknown) => void = () => undefined
-  let hasFailed = false
-  return {
-    drained: new Promise<void>((resolve) => {
-      drain = resolve
-    }),
-    failed: new Promise<unknown>((resolve) => {
-      onFailure = resolve
-    }),
-    get hasFailed() {
-      return hasFailed
-    },
-    drain: () => drain(),
-    fail: (cause: unknown) => {
-      hasFailed = true
-      onFailure(cause)
-    },
-  }
-}
-
-interface Parts extends Face {
-  readonly store: Store
-  readonly engine: Engine
-  readonly clock: Clock
-  readonly log: DaemonLog
-}
-
-const DRAINING = fail('DRAINING', 'The daemon is shutting down. Try again when it is back.')
-const STORE_FAILED = fail('STORE_FAILED', 'The daemon lost its store and ends. Try again when it is back.')
-
-/** Peers that do not read get so long to learn that their stream has ended. */
-const PEER_GRACE_MS = 3000
-/** Of the 5 s that the contract gives. */
-const STOP_BOUND_MS = 4500
-
-async function stopGently(parts: Parts): Promise<void> {
-  const { store, engine, clock, log } = parts
-  log.info({}, 'draining')
-  const stop = async () => {
-    const gone = turnAway(parts, DRAINING, PEER_GRACE_MS)
-    await engine.drain(DRAINING)
-    const cut = await gone
-    if (cut > 0) log.warn({ connections: cut }, 'peers that did not read the end of their calls were cut off')
-    await store.close()
-  }
-  const isInTime = await within(clock, STOP_BOUND_MS, stop())
-  // No harm is done: everything that anybody was told is on disk.
-  if (isInTime) log.info({}, 'stopped')
-  else log.warn({}, 'stopped without waiting for the store')
-}
-
-const FAILED_GRACE_MS = 300
-
-/** The last word comes first: nothing that follows may keep it from being said. The store is not waited for. */
-async function stopAtOnce(parts: Parts, cause: unknown): Promise<1> {
-  const { engine, clock, log } = parts
-  const why = cause instanceof Error ? cause.message : String(cause)
-  log.fatal({ cause }, `the daemon cannot go on and ends: ${why}`)
-  const gone = turnAway(parts, STORE_FAILED, FAILED_GRACE_MS)
-  engine.drain(STORE_FAILED).catch((also: unknown) => log.debug({ cause: also }, 'the engine did not drain'))
-  await within(clock, 2 * FAILED_GRACE_MS, gone)
-  return 1
-}
-
-/** In this order: who asks is told not to come, nobody new gets in, and who is there is told to leave. */
-async function turnAway(
-  { health, reflection, servers, tls, clock }: Parts,
-  why: Failure,
-  graceMs: number,
-): Promise<number> {
-  health.stop(why)
-  for (const server of servers) server.stopAccepting()
-  tls?.close()
-  reflection.stop(why)
-  // `shutdown` waits for open streams, which the engine ends in the same turn.
-  const cut = await Promise.all(servers.map((server) => server.shutdown(clock.after, graceMs)))
-  return cut.reduce((sum, count) => sum + count, 0)
-}
-
-async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
-  const late = new Promise<false>((resolve) => {
-    clock.after(ms, () => resolve(false))
-  })
-  return await Promise.race([work.then(() => true), late])
-}
-
-async function logStatus({ engine, connections, log }: Parts): Promise<void> {
-  const status = await engine.status()
-  if (isFailure(status)) return log.warn({ reason: status.reason }, status.message)
-  const { rss, heapUsed } = process.memoryUsage()
-  log.info({ ...status, connections: connections.count, rss, heapUsed }, 'status')
+  return { servers, health, reflection, connections, admission, tls }
 }

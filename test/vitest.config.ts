@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config'
 const processTests = [
   ...['daemon', 'hostile', 'interop', 'examples', 'packaging', 'readme'].map((folder) => `test/${folder}/**/*.test.ts`),
   'test/client/pack.test.ts',
+  'test/observability/processes/**/*.test.ts',
 ]
 
 /** Thousands of runs of the whole server above the wire, simulated. */

@@ -9,7 +9,7 @@ interface UnixAddress extends Bound {
   readonly path: string
 }
 
-interface TcpAddress extends Bound {
+export interface TcpAddress extends Bound {
   readonly kind: 'tcp'
   readonly text: string
   readonly host: string

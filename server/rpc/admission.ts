@@ -13,6 +13,7 @@ import type { Connections } from './connections.ts'
 import { requestsOfBatch } from './count-items.ts'
 import { createInFlight } from './in-flight.ts'
 import type { Log } from './log.ts'
+import { type CallObserver, NOBODY } from './observer.ts'
 import type { Tenant, Tenants } from './own-limits.ts'
 import type { Peer } from './peer.ts'
 import { openConnection, type PeerConnection } from './peer-connection.ts'
@@ -35,6 +36,14 @@ export interface AdmissionOptions {
   readonly after: After
   readonly soon: (callback: () => void) => void
   readonly log: Log
+  readonly observer?: CallObserver | undefined
+}
+
+/** What stands at the door, and how much is behind it. */
+export interface Admission {
+  readonly interceptor: ServerInterceptor
+  /** What all connections together make the daemon keep, bytes. */
+  readonly inFlightBytes: number
 }
 
 /** What a call counts, however short its message: so that 10,000 subscriptions have room on one connection. */
@@ -44,9 +53,12 @@ const BATCH = '/ioasid.v1.IoasidService/Batch'
 /** A test looks whether these are the methods whose answers have a next_page_token. */
 export const PAGED = /^\/ioasid\.v1\.\w+\/(List\w+|GetHistory)$/
 
+/** The others, health and reflection, are not counted. */
+const OWN = '/ioasid.v1.'
+
 /** For all servers together. */
-export function createAdmission(options: AdmissionOptions): ServerInterceptor {
-  const { maxInFlightBytes, maxMessageBytes, connections, tenants, after, soon, log } = options
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { maxInFlightBytes, maxMessageBytes, connections, tenants, after, soon, log, observer = NOBODY } = options
   const perConnectionBytes = Math.floor(maxInFlightBytes * SHARE_OF_ONE)
   const inFlight = createInFlight({ perConnectionBytes, totalBytes: maxInFlightBytes })
   const shared = { inFlight, connections, tenants, nextPage: createTurnstile(soon, 1), after, log }
@@ -58,7 +70,7 @@ export function createAdmission(options: AdmissionOptions): ServerInterceptor {
     retry_after_ms: 100,
   })
 
-  return ({ path, requestStream, responseStream }, call) => {
+  const interceptor: ServerInterceptor = ({ path, requestStream, responseStream }, call) => {
     const stream = streamOf(call)
     // A stream that is over already has no session, and nothing will come of it.
     if (stream?.session === undefined) return new ServerInterceptingCall(call)
@@ -66,7 +78,17 @@ export function createAdmission(options: AdmissionOptions): ServerInterceptor {
     known.set(stream.session, connection)
     const frame = createRequestFrame(maxMessageBytes, requestStream ? Number.POSITIVE_INFINITY : 1)
     const tenant = connection.tenantOf(path)
-    return admit({ call, stream, connection, tenant, frame, path, requestStream, responseStream, tooMany })
+    const onRefusal = ({ reason }: Failure) => {
+      if (path.startsWith(OWN))
+        observer.of(path.slice(path.lastIndexOf('/') + 1)).refused(reason, connection.peer.identity, call.getPeer())
+    }
+    return admit({ call, stream, connection, tenant, frame, path, requestStream, responseStream, tooMany, onRefusal })
+  }
+  return {
+    interceptor,
+    get inFlightBytes() {
+      return inFlight.bytes
+    },
   }
 }
 
@@ -80,10 +102,11 @@ interface Admitted {
   readonly requestStream: boolean
   readonly responseStream: boolean
   readonly tooMany: Failure
+  readonly onRefusal: (failure: Failure) => void
 }
 
 function admit(admitted: Admitted): ServerInterceptingCall {
-  const { call, stream, connection, tenant, frame, path, requestStream, responseStream, tooMany } = admitted
+  const { call, stream, connection, tenant, frame, path, requestStream, responseStream, tooMany, onRefusal } = admitted
   const { account, own, pages, peer, gaveUp } = connection
   let counted = 0
   let hasBegun = false
@@ -107,6 +130,7 @@ function admit(admitted: Admitted): ServerInterceptingCall {
   }
   const refuse = (failure: Failure) => {
     isRefused = true
+    onRefusal(failure)
     const isTrailersOnly = !stream.headersSent
     // grpc-js takes nothing more of it after that, and the peer has no use for its end of the stream.
     call.sendStatus(toStatus(failure))

@@ -1,11 +1,11 @@
 import { status as code } from '@grpc/grpc-js'
 import type { BatchItem__Output } from '../../proto/gen/ioasid/v1/BatchItem.ts'
-import type { BatchRequest__Output } from '../../proto/gen/ioasid/v1/BatchRequest.ts'
 import type { BatchResponse } from '../../proto/gen/ioasid/v1/BatchResponse.ts'
 import type { BatchResult } from '../../proto/gen/ioasid/v1/BatchResult.ts'
 import type { Caller } from '../core/caller.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import { allocateCount } from './decode.ts'
+import type { SizedBatch } from './definitions.ts'
 import { MAX_BATCH_ITEMS, MAX_IDS } from './fields.ts'
 import type { IoasidChanges } from './ioasid-changes.ts'
 import type { Log } from './log.ts'
@@ -16,12 +16,6 @@ import { attempt, type Method } from './unary.ts'
 /** Batch: contract section 4. The items in order, each for itself; what is too large for one is refused whole. */
 
 const MAX_BYTES = 3 * 1024 * 1024
-
-/** A Batch as it arrived: its size is part of its form, and not to be seen in the decoded message. */
-export interface SizedBatch {
-  readonly request: BatchRequest__Output
-  readonly bytes: number
-}
 
 export async function runBatch(
   changes: IoasidChanges,

@@ -39,7 +39,7 @@ export function createCallerOf(rightsOf: RightsOf, isAdminListener: boolean): Ca
 }
 
 /** Without our own admission of calls, in a test for example, nobody knows who calls. */
-function peerOfCall(call: Call): Peer {
+export function peerOfCall(call: Call): Peer {
   const context: AuthContext & Partial<PeerContext> = call.getAuthContext()
   return context.peer ?? UNKNOWN_PEER
 }

@@ -7,6 +7,8 @@ import type { After } from './stream.ts'
 /** The connections of all listeners together, of which there is a limit. */
 export interface Connections {
   readonly count: number
+  /** Those that were closed for being too many, since the start. */
+  readonly refused: number
   /** Goes on with a new connection, or closes it: there is a limit. */
   admit(socket: Socket, goOn: () => void): void
   /**
@@ -38,6 +40,7 @@ const MAX_FROM_ALL = 5000
 
 export function createConnections(max: number, tenants: Tenants, after: After, log: Log): Connections {
   let count = 0
+  let refused = 0
   const tooMany = createTeller(after, log, 'there are --max-connections already')
   const tooManyOwn = createTeller(after, log, 'its identity has --max-own-connections already')
   const suspects = new Map<string, Set<() => void>>()
@@ -61,9 +64,13 @@ export function createConnections(max: number, tenants: Tenants, after: After, l
     get count() {
       return count
     },
+    get refused() {
+      return refused
+    },
     admit: (socket, goOn) => {
       if (count >= max) {
         socket.destroy()
+        refused += 1
         return tooMany({ max })
       }
       count += 1
@@ -79,6 +86,7 @@ export function createConnections(max: number, tenants: Tenants, after: After, l
       const tenant = tenants.of(identity)
       if (!tenant.connect()) {
         socket.destroy()
+        refused += 1
         return tooManyOwn({ identity })
       }
       const waiting = suspects.get(originOf(socket))

@@ -11,16 +11,40 @@ export interface Health {
   readonly name: string
   readonly definition: ServiceDefinition
   readonly implementation: HealthHandlers
+  /** Whether it is well enough to serve: says so to whoever asks and watches. After `stop` it changes nothing. */
+  setServing(isServing: boolean): void
   /** Nothing is served from now on: says so to whoever watches, and then ends the watching. */
   stop(failure: Failure): void
 }
+
+type Watching = ServerWritableStream<HealthCheckRequest__Output, HealthCheckResponse>
 
 const NAME = 'grpc.health.v1.Health'
 
 export function createHealth(services: readonly string[]): Health {
   const known = new Set(['', ...services])
-  const watching = createOpenCalls<ServerWritableStream<HealthCheckRequest__Output, HealthCheckResponse>>()
+  const watching = createOpenCalls<Watching>()
+  const unread = new WeakSet<Watching>()
   let present: 'SERVING' | 'NOT_SERVING' = 'SERVING'
+  let isStopped = false
+
+  /** For one that does not read the latest word waits, and no earlier one. */
+  const tell = (call: Watching) => {
+    if (!call.writableNeedDrain) return void call.write({ status: present })
+    if (unread.has(call)) return
+    unread.add(call)
+    call.once('drain', () => {
+      unread.delete(call)
+      call.write({ status: present })
+    })
+  }
+  const change = (next: typeof present) => {
+    if (next === present) return
+    present = next
+    for (const call of watching) {
+      if (known.has(call.request.service)) tell(call)
+    }
+  }
 
   const implementation: HealthHandlers = {
     Check: ({ request }, callback) => {
@@ -40,11 +64,12 @@ export function createHealth(services: readonly string[]): Health {
     name: NAME,
     definition: serviceDefinition(NAME),
     implementation,
+    setServing: (isServing) => {
+      if (!isStopped) change(isServing ? 'SERVING' : 'NOT_SERVING')
+    },
     stop: (failure) => {
-      present = 'NOT_SERVING'
-      for (const call of watching) {
-        if (known.has(call.request.service)) call.write({ status: present })
-      }
+      isStopped = true
+      change('NOT_SERVING')
       watching.endAll(failure)
     },
   }

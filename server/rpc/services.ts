@@ -10,6 +10,7 @@ import { createIoasidService } from './ioasid-service.ts'
 import { createLeaseService } from './lease-service.ts'
 import type { Log } from './log.ts'
 import { createNotificationService } from './notification-service.ts'
+import type { CallObserver } from './observer.ts'
 import { createSetService } from './set-service.ts'
 import type { After } from './stream.ts'
 
@@ -31,19 +32,19 @@ export interface ServiceOptions {
   readonly snapshotTimeoutMs: number
   readonly leaseBounds: LeaseBounds
   readonly backUp: BackUp
+  readonly observer?: CallObserver | undefined
 }
 
 export function createServices(options: ServiceOptions): readonly Service[] {
-  const { engine, log } = options
+  const { engine, log, observer } = options
+  const service = (name: ServiceName, implementation: UntypedServiceImplementation): Service => {
+    return { name, ...overBytes(log, name, implementation, observer) }
+  }
   return [
-    service(log, 'ioasid.v1.SetService', createSetService(engine, options)),
-    service(log, 'ioasid.v1.IoasidService', createIoasidService(engine, options)),
-    service(log, 'ioasid.v1.LeaseService', createLeaseService(engine, options, options.leaseBounds)),
-    service(log, 'ioasid.v1.NotificationService', createNotificationService(options)),
-    service(log, 'ioasid.v1.AdminService', createAdminService(options)),
+    service('ioasid.v1.SetService', createSetService(engine, options)),
+    service('ioasid.v1.IoasidService', createIoasidService(engine, options)),
+    service('ioasid.v1.LeaseService', createLeaseService(engine, options, options.leaseBounds)),
+    service('ioasid.v1.NotificationService', createNotificationService(options)),
+    service('ioasid.v1.AdminService', createAdminService(options)),
   ]
-}
-
-function service(log: Log, name: ServiceName, implementation: UntypedServiceImplementation): Service {
-  return { name, ...overBytes(log, name, implementation) }
 }

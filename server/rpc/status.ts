@@ -29,7 +29,7 @@ const RETRY_AFTER_MS: Partial<Record<Reason, number>> = {
   STORE_FAILED: 1000,
 }
 
-export function statusCode(failure: Failure): number {
+export function statusCode(failure: Pick<Failure, 'reason'>): number {
   return code[REASONS[failure.reason]]
 }
 
@@ -38,12 +38,17 @@ export function retryAfterMsOf({ reason, metadata }: Pick<Failure, 'reason' | 'm
   return Number(metadata['retry_after_ms'] ?? RETRY_AFTER_MS[reason] ?? 0)
 }
 
-export function toStatus(failure: Failure): StatusObject {
+/** What grpc-js sends, and for who watches the calls the reason as it is. */
+export interface FailureStatus extends StatusObject {
+  readonly reason: Reason
+}
+
+export function toStatus(failure: Failure): FailureStatus {
   const details = failure.message.slice(0, MAX_MESSAGE).toWellFormed()
   const bytes = statusCodec.serialize({ code: statusCode(failure), message: details, details: detailsOf(failure) })
   const metadata = new Metadata()
   metadata.set(DETAILS_KEY, bytes)
-  return { code: statusCode(failure), details, metadata }
+  return { code: statusCode(failure), details, metadata, reason: failure.reason }
 }
 
 export function internalStatus(): StatusObject {

@@ -74,6 +74,13 @@ const cases: [string, string, string | undefined][] = [
   ['server/rpc/peer-credentials.ts', 'koffi', undefined],
   ['server/rpc/e.ts', 'koffi', 'credentials-in-one-file'],
 
+  ['server/observability/exposition.ts', 'prom-client', undefined],
+  ['server/observability/a.ts', '../engine/clock.ts', undefined],
+  ['server/observability/b.ts', 'prom-client', 'prom-client-in-one-file'],
+  ['server/observability/c.ts', '../store/lmdb.ts', 'observability-looks-on'],
+  ['server/observability/d.ts', '@opentelemetry/api', 'opentelemetry-in-one-file'],
+  ['server/rpc/e.ts', '../observability/a.ts', 'observed-from-outside'],
+
   ['server/main.ts', './store/lmdb.ts', undefined],
   ['server/a.ts', '../client/index.ts', 'server-is-no-client'],
   ['server/b.ts', '../test/support.ts', 'tests-are-leaves'],

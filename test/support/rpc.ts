@@ -12,6 +12,7 @@ import { messageCodec } from '../../proto/load.ts'
 import { ANYONE, type Caller } from '../../server/core/caller.ts'
 import { isFailure } from '../../server/core/failure.ts'
 import type { Log } from '../../server/rpc/log.ts'
+import type { CallObserver } from '../../server/rpc/observer.ts'
 import { createServices } from '../../server/rpc/services.ts'
 import { encodeBackup } from '../../server/store/backup-file.ts'
 import { type Running, type RunOptions, run } from './engine.ts'
@@ -38,6 +39,7 @@ export interface ServeOptions extends RunOptions {
   /** Who everybody is that calls. */
   readonly caller?: Caller
   readonly snapshotTimeoutMs?: number
+  readonly observer?: CallObserver
 }
 
 export async function serve(options: ServeOptions = {}): Promise<Served> {
@@ -60,6 +62,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
       const backup = await running.engine.backup()
       return isFailure(backup) ? backup : { ...backup, pieces: encodeBackup(backup.items, '1.2.3') }
     },
+    observer: options.observer,
   })
   for (const { definition, implementation } of services) server.addService(definition, implementation)
   const port = await new Promise<number>((resolve, reject) => {
