@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Config } from './config.ts'
-import { createEnding, DRAINING, type Parts, stopAtOnce, stopGently } from './ending.ts'
 import { isFailure } from './core/failure.ts'
+import { createEnding, DRAINING, type Parts, stopAtOnce, stopGently } from './ending.ts'
 import type { Chance, Clock } from './engine/clock.ts'
 import { type Engine, startEngine } from './engine/engine.ts'
 import type { DaemonLog } from './log.ts'

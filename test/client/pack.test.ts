@@ -79,7 +79,10 @@ describe('the package', () => {
     const rest = files.filter((path) => !/\.(js|ts|map|proto)$/.test(path))
     const pages = ['README.md', 'client/README.md', 'proto/README.md', 'server/README.md']
     const units = ['default', 'service', 'socket', 'sysusers'].map((kind) => `server/systemd/ioasidd.${kind}`)
-    expect(rest).toEqual(['LICENSE', ...pages, ...units, 'dist/proto/gen/descriptor-set.binpb', 'package.json'].sort())
+    const forOperators = ['README.md', 'alerts.yaml', 'dashboard.json'].map((name) => `server/observability/${name}`)
+    expect(rest).toEqual(
+      ['LICENSE', ...pages, ...units, ...forOperators, 'dist/proto/gen/descriptor-set.binpb', 'package.json'].sort(),
+    )
     expect(files.filter((path) => path.startsWith('test/') || path.includes('examples/'))).toEqual([])
   })
 
