@@ -1,8 +1,9 @@
 import type { CommandEnd } from './command.ts'
 import { readCommandLine, type Usage } from './command-line.ts'
-import { FLAGS, type Loaded, loadConfig } from './config.ts'
+import { type Loaded, loadConfig } from './config.ts'
 import { type Host, quoted } from './config-flags.ts'
 import { printConfig, printDefaults } from './config-print.ts'
+import { FLAGS } from './flags.ts'
 import { openPolicy } from './policy.ts'
 import { VERSION } from './version.ts'
 

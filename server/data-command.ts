@@ -1,7 +1,7 @@
 import { CommanderError, Command as Parser } from 'commander'
 import type { CommandEnd } from './command.ts'
-import { FLAGS } from './config.ts'
 import type { Host } from './config-flags.ts'
+import { FLAGS } from './flags.ts'
 import { StoreError } from './store/store.ts'
 
 /** Commands that work on a data directory while no daemon has it. */

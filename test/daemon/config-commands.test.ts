@@ -4,11 +4,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { runCommand } from '../../server/commands.ts'
-import { FLAGS, loadConfig, USAGE } from '../../server/config.ts'
+import { loadConfig, USAGE } from '../../server/config.ts'
 import { parseConfigFile } from '../../server/config-file.ts'
 import type { Flag, Host } from '../../server/config-flags.ts'
 import { printConfig, printDefaults } from '../../server/config-print.ts'
 import { readSources, type Setting, type Settings } from '../../server/config-sources.ts'
+import { FLAGS } from '../../server/flags.ts'
 import { tempDir } from '../support/daemon.ts'
 
 const ADA: Host = { env: { HOME: '/home/ada', XDG_RUNTIME_DIR: '/run/user/1000' }, isRoot: false, isTerminal: false }

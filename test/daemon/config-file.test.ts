@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { FLAGS, loadConfig } from '../../server/config.ts'
+import { loadConfig } from '../../server/config.ts'
 import { parseConfigFile } from '../../server/config-file.ts'
+import { FLAGS } from '../../server/flags.ts'
 import { tempDir } from '../support/daemon.ts'
 
 const HOST = { env: { HOME: '/home/ada' }, isRoot: false, isTerminal: false }

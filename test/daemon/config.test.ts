@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Config, FLAGS, loadConfig } from '../../server/config.ts'
+import { type Config, loadConfig } from '../../server/config.ts'
+import { FLAGS } from '../../server/flags.ts'
 import { runDaemon } from '../support/daemon.ts'
 
 const HOST = { env: { HOME: '/home/ada', XDG_RUNTIME_DIR: '/run/user/1000' }, isRoot: false, isTerminal: false }
@@ -89,6 +90,9 @@ describe('a configuration', () => {
     const isAdmin = (argv: string[]) => load(argv).listeners.map((listener) => listener.isAdmin)
     expect(isAdmin(listen)).toEqual([true, true, false])
     expect(isAdmin([...listen, '--no-admin', 'unix:/x'])).toEqual([false, true, false])
+    // A policy says who they are, wherever they come in.
+    expect(isAdmin([...listen, '--policy-file', '/p'])).toEqual([true, true, true])
+    expect(isAdmin([...listen, '--policy-file', '/p', '--no-admin', '0.0.0.0:1'])).toEqual([true, true, false])
     expect(isAdmin(['--listen', '[::1]:1', '--listen', '[0:0::1]:2', '--no-admin', 'tcp://[::1]:1'])).toEqual([
       false,
       true,

@@ -26,9 +26,9 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a start ends all rest',
-    file: 'core/reindex.ts',
-    find: 'config.reuseDelayMs === 0 || isRipe',
-    replace: 'isRipe || true',
+    file: 'core/rest.ts',
+    find: 'const isOnList = since > 0 && reclaimedMs >= restoredMs && rests(reclaimedMs)',
+    replace: 'const isOnList = false',
     by: ['no-early-reuse', 'answers-in-order', 'accounts'],
   },
   {
@@ -215,7 +215,7 @@ export const BUGS: readonly PlantedBug[] = [
   {
     name: 'a request_id is not looked at',
     file: 'engine/sequencer.ts',
-    find: 'if (request !== undefined && place !== undefined) return repeat(command, request, place)',
+    find: 'if (request !== undefined && place !== undefined) return repeat(command, request, place, caller)',
     replace: '',
     by: ['exactly-once', 'answers-in-order'],
   },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FLAGS } from '../../server/config.ts'
+import { FLAGS } from '../../server/flags.ts'
 import { once } from '../client/cli/fake-io.ts'
 import { tableAfter } from '../support/readme.ts'
 
