@@ -33,7 +33,8 @@ export function countItems(bytes: Uint8Array): number {
     else if (wire === 1) at += 8
     else if (wire === 5) at += 4
     else if (wire === 2) {
-      at += varint()
+      const length = varint()
+      at += length
       if (!(at <= bytes.length)) break
       if (tag === ITEM_TAG) items += 1
     } else break
