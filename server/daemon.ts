@@ -222,7 +222,6 @@ async function startFace(
   if (tls !== undefined && 'problem' in tls) return { exitCode: 1, refusal: `${tls.problem}.` }
   const secure = tls?.secure
 
-  const { interceptor } = admission
   const servers: RpcServer[] = []
   for (const { address, isAdmin } of config.listeners) {
     const services = [...servicesFor(createCallerOf(rightsOf, isAdmin)), health, ...reflection.services]
@@ -231,7 +230,7 @@ async function startFace(
       services,
       connections,
       secure,
-      admission: interceptor,
+      admission,
       connectionIdleMs,
       log,
     })

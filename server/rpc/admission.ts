@@ -42,6 +42,8 @@ export interface AdmissionOptions {
 /** What stands at the door, and how much is behind it. */
 export interface Admission {
   readonly interceptor: ServerInterceptor
+  /** A peer began a stream, which may be no call at all: then grpc-js refuses it and asks no interceptor. */
+  opened(stream: ServerHttp2Stream): void
   /** What all connections together make the daemon keep, bytes. */
   readonly inFlightBytes: number
 }
@@ -70,12 +72,18 @@ export function createAdmission(options: AdmissionOptions): Admission {
     retry_after_ms: 100,
   })
 
+  const connectionOf = (session: Http2Session) => {
+    const connection = known.get(session) ?? openConnection(session, shared)
+    known.set(session, connection)
+    return connection
+  }
+
   const interceptor: ServerInterceptor = ({ path, requestStream, responseStream }, call) => {
     const stream = streamOf(call)
     // A stream that is over already has no session, and nothing will come of it.
     if (stream?.session === undefined) return new ServerInterceptingCall(call)
-    const connection = known.get(stream.session) ?? openConnection(stream.session, shared)
-    known.set(stream.session, connection)
+    const connection = connectionOf(stream.session)
+    connection.called()
     const frame = createRequestFrame(maxMessageBytes, requestStream ? Number.POSITIVE_INFINITY : 1)
     const tenant = connection.tenantOf(path)
     const onRefusal = ({ reason }: Failure) => {
@@ -88,6 +96,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
     interceptor,
     get inFlightBytes() {
       return inFlight.bytes
+    },
+    opened: ({ session }) => {
+      if (session !== undefined) connectionOf(session).opened()
     },
   }
 }

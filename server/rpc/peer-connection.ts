@@ -17,6 +17,10 @@ export interface PeerConnection {
   readonly own: Kept | undefined
   /** Whose a call of it is, for the counting. */
   tenantOf(path: string): Tenant
+  /** It began a stream. Whether it is a call is known when the next one begins: what is none, others refuse. */
+  opened(): void
+  /** The stream that it began is a call. */
+  called(): void
   /** A call of it ended before it was answered, and not by us. */
   gaveUp(): void
   /** A call of it was refused before it was looked at. */
@@ -49,12 +53,17 @@ export function openConnection(session: Http2Session, shared: Shared): PeerConne
   const { inFlight, connections, tenants, nextPage, after, log } = shared
   let isCutOff = false
   const cutOff = (facts: object, why?: string) => {
+    if (isCutOff) return
     isCutOff = true
     if (why !== undefined) log.warn(facts, `a connection was cut off: ${why}`)
-    if (session.destroyed) return
-    // By itself `destroy` would say that nothing was wrong.
-    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-    session.destroy()
+    // Not now: grpc-js is still to be told of streams that have arrived with this one, answers by itself those that are
+    // no call, and throws where they have gone meanwhile.
+    setImmediate(() => {
+      if (session.destroyed) return
+      // By itself `destroy` would say that nothing was wrong.
+      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+      session.destroy()
+    })
   }
   const peer = peerOf(session.socket)
   const origin = connections.originOf(session.socket)
@@ -62,6 +71,14 @@ export function openConnection(session: Http2Session, shared: Shared): PeerConne
   const tenant = tenants.of(peer.identity)
   const prober = peer.identity === '' ? tenants.prober() : tenant
   let givenUp = 0
+  let isStray = false
+  const refused = (whose: Tenant) => {
+    const calls = whose.refused()
+    if (calls < MAX_REFUSED || isCutOff) return
+    connections.suspect(origin)
+    const facts = { calls, identity: peer.identity }
+    cutOff(facts, calls === MAX_REFUSED ? 'its identity does not wait where it is told to' : undefined)
+  }
   return {
     peer,
     account: inFlight.open((bytes) => cutOff({ bytes }, 'of all that peers do not finish or read it had the most')),
@@ -82,12 +99,13 @@ export function openConnection(session: Http2Session, shared: Shared): PeerConne
       if (givenUp !== MAX_GIVEN_UP || session.destroyed) return
       cutOff({ calls: givenUp }, 'it gave up too many calls before they were answered')
     },
-    refused: (whose) => {
-      const calls = whose.refused()
-      if (calls < MAX_REFUSED || isCutOff) return
-      connections.suspect(origin)
-      const facts = { calls, identity: peer.identity }
-      cutOff(facts, calls === MAX_REFUSED ? 'its identity does not wait where it is told to' : undefined)
+    opened: () => {
+      if (isStray) refused(tenant)
+      isStray = true
     },
+    called: () => {
+      isStray = false
+    },
+    refused,
   }
 }

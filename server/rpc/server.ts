@@ -1,15 +1,16 @@
+import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import {
   logVerbosity,
   Server,
   ServerCredentials,
-  type ServerInterceptor,
   type ServerOptions,
   type ServiceDefinition,
   setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import type { Address } from './address.ts'
+import type { Admission } from './admission.ts'
 import { addressOf, type Connections } from './connections.ts'
 import { type ListenProblem, listen } from './listen.ts'
 import type { Log } from './log.ts'
@@ -37,7 +38,7 @@ export interface RpcServerOptions {
   readonly connections: Connections
   /** Of listeners on TCP. undefined: they speak without TLS. */
   readonly secure: Secure | undefined
-  readonly admission: ServerInterceptor
+  readonly admission: Admission
   /** A connection without an open call is closed after so long: where Node has given it up nobody else closes it. */
   readonly connectionIdleMs: number
   readonly log: Log
@@ -62,7 +63,12 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const { connections, admission, connectionIdleMs, log } = options
   // It would write what a peer has sent as metadata to standard error, in a form of its own.
   setLogVerbosity(logVerbosity.NONE)
-  const server = new Server({ ...OPTIONS, 'grpc.max_connection_idle_ms': connectionIdleMs, interceptors: [admission] })
+  const server = new Server({
+    ...OPTIONS,
+    'grpc.max_connection_idle_ms': connectionIdleMs,
+    interceptors: [admission.interceptor],
+  })
+  tellOfStreams(server, admission.opened)
   for (const { definition, implementation } of options.services) server.addService(definition, implementation)
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const identify = await identifierOf(options)
@@ -117,6 +123,19 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       return cut
     },
   }
+}
+
+/**
+ * grpc-js answers a stream that is no call of a method by itself and tells nobody: who floods with such streams would not
+ * be found out. If it began streams in another way, a test would find that nobody is told.
+ */
+function tellOfStreams(server: Server, opened: Admission['opened']): void {
+  const own: unknown = Reflect.get(server, 'onStreamOpened')
+  if (typeof own !== 'function') return
+  Reflect.set(server, 'onStreamOpened', (stream: ServerHttp2Stream) => {
+    own.call(server, stream)
+    opened(stream)
+  })
 }
 
 /** Finds out who has connected, and goes on with the connection that knows it, or not at all. */

@@ -91,7 +91,7 @@ export async function startLimitedServer(options: LimitedOptions = {}): Promise<
         services: [...services, health, ...reflection.services],
         connections: named,
         secure: undefined,
-        admission: admission.interceptor,
+        admission,
         connectionIdleMs: 300_000,
         log,
       })

@@ -229,6 +229,25 @@ describe('an identity that goes on asking where it is told to wait', () => {
     await answer
   })
 
+  it('is cut off as well where what it sends is no call of a method', async () => {
+    const { a, b, tenants, warnings } = await start()
+    const ids = Array.from({ length: 2010 }, (_, index) => 1 + 2 * index)
+    const unknown = await rawTo(a)
+    const paths = [GET_SET, '/ioasid.v1.SetService/NoSuchMethod']
+    expect(tenants.of('uid:1').ask(5000)).toBeUndefined()
+    unknown.send(Buffer.concat(ids.map((id) => request(id, paths[id % 4 === 1 ? 1 : 0] ?? '', true))))
+    await unknown.closed
+    expect(unknown.goaway()).toBe(11)
+    expect(warnings).toMatchObject([
+      [{ identity: 'uid:1' }, 'a connection was cut off: its identity does not wait where it is told to'],
+    ])
+    const few = await rawTo(b)
+    few.send(Buffer.concat(ids.slice(0, 1900).map((id) => request(id, '/nothing', true))))
+    await until(() => few.received.get(1) === 1900)
+    expect(few.isClosed()).toBe(false)
+    await list(wireTo(b))
+  })
+
   it('is not, as long as it is few calls in a second', async () => {
     const { a, tenants, warnings, clock } = await start()
     const peer = await rawTo(a)
