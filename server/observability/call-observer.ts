@@ -1,5 +1,6 @@
 import { peerOfCall } from '../rpc/caller.ts'
 import type { CallObserver, CallTrace, ObservedCall } from '../rpc/observer.ts'
+import { placeOf } from '../rpc/peer.ts'
 import type { CallLog } from './call-log.ts'
 import type { Recorder } from './recorder.ts'
 
@@ -53,5 +54,6 @@ export function createCallObserver({ recorder, callLog, nowMs, slowMs, trace }: 
 }
 
 function whoOf(call: ObservedCall) {
-  return { identity: peerOfCall(call).identity, peer: call.getPeer() }
+  const peer = peerOfCall(call)
+  return { identity: peer.identity, peer: placeOf(peer, call.getPeer()) }
 }

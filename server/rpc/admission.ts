@@ -15,7 +15,7 @@ import { createInFlight } from './in-flight.ts'
 import type { Log } from './log.ts'
 import { type CallObserver, NOBODY } from './observer.ts'
 import type { Tenant, Tenants } from './own-limits.ts'
-import type { Peer } from './peer.ts'
+import { type Peer, placeOf } from './peer.ts'
 import { openConnection, type PeerConnection } from './peer-connection.ts'
 import { createRequestFrame, type RequestFrame } from './request-frame.ts'
 import { toStatus } from './status.ts'
@@ -88,7 +88,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
     const tenant = connection.tenantOf(path)
     const onRefusal = ({ reason }: Failure) => {
       if (path.startsWith(OWN))
-        observer.of(path.slice(path.lastIndexOf('/') + 1)).refused(reason, connection.peer.identity, call.getPeer())
+        observer
+          .of(path.slice(path.lastIndexOf('/') + 1))
+          .refused(reason, connection.peer.identity, placeOf(connection.peer, call.getPeer()))
     }
     return admit({ call, stream, connection, tenant, frame, path, requestStream, responseStream, tooMany, onRefusal })
   }

@@ -35,6 +35,11 @@ export function peerOf(socket: Socket & Marked): Peer {
   return socket[PEER] ?? UNKNOWN_PEER
 }
 
+/** For a line of the log: which process it is, or else where, as grpc-js says it. */
+export function placeOf({ pid, groups }: Peer, address: string): string {
+  return pid === undefined ? address : [`pid:${pid}`, ...groups].join(' ')
+}
+
 /** Of somebody about whom nothing is known but where they are. */
 export function strangerAt(address: string): Peer {
   return { ...UNKNOWN_PEER, address }

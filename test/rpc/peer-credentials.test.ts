@@ -4,6 +4,7 @@ import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { placeOf, strangerAt } from '../../server/rpc/peer.ts'
 import { loadPeerCredentials } from '../../server/rpc/peer-credentials.ts'
 
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
@@ -38,4 +39,10 @@ it('a process that connects by a Unix socket is who the kernel says it is', asyn
 it('a peer that has gone is nobody', async () => {
   const identify = await loadPeerCredentials(log)
   expect(identify(new Socket())).toEqual({ identity: '', groups: [], pid: undefined, address: '' })
+})
+
+it('a line of the log says which process it was, or where on the network', () => {
+  const process = { identity: 'uid:1000', groups: ['gid:100'], pid: 4711, address: '' }
+  expect(placeOf(process, 'unknown')).toBe('pid:4711 gid:100')
+  expect(placeOf(strangerAt('127.0.0.1'), '127.0.0.1:40000')).toBe('127.0.0.1:40000')
 })
