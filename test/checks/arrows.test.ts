@@ -72,7 +72,7 @@ const cases: [string, string, string | undefined][] = [
   ['server/rpc/c.ts', '../store/store.ts', 'rpc-knows-engine-and-wire'],
   ['server/rpc/d.ts', '../config.ts', 'rpc-knows-engine-and-wire'],
   ['server/rpc/peer-credentials.ts', 'koffi', undefined],
-  ['server/rpc/e.ts', 'koffi', 'credentials-in-one-file'],
+  ['server/rpc/k.ts', 'koffi', 'credentials-in-one-file'],
 
   ['server/observability/exposition.ts', 'prom-client', undefined],
   ['server/observability/a.ts', '../engine/clock.ts', undefined],
