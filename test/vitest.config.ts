@@ -3,7 +3,9 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests that start processes: a daemon, a compiler, an interpreter of another language. */
 const processTests = [
-  ...['daemon', 'hostile', 'interop', 'examples', 'packaging', 'readme'].map((folder) => `test/${folder}/**/*.test.ts`),
+  ...['daemon', 'hostile', 'interop', 'examples', 'packaging', 'readme', 'tenants'].map(
+    (folder) => `test/${folder}/**/*.test.ts`,
+  ),
   'test/client/pack.test.ts',
   'test/observability/processes/**/*.test.ts',
 ]
