@@ -102,8 +102,13 @@ export function mayWatch(names: Names, find: (setId: SetId) => Owned | undefined
 }
 
 /** Of a lease that there is. One that was granted before there was a policy belongs to whoever has its handle. */
-export function ownsLease({ identity, rights }: Caller, { owner }: Pick<LeaseRecord, 'owner'>): boolean {
+function ownsLease({ identity, rights }: Caller, { owner }: Pick<LeaseRecord, 'owner'>): boolean {
   return rights === undefined || owner === '' || owner === identity
+}
+
+/** Whether it is listed to him: one that belongs to whoever has its handle tells nobody else its name and what it holds. */
+export function seesLease({ identity, rights, isAdmin }: Caller, { owner }: Pick<LeaseRecord, 'owner'>): boolean {
+  return rights === undefined || isAdmin || owner === identity
 }
 
 export function ownLease(state: State, leaseId: LeaseId | null, caller: Caller): Failure | undefined {

@@ -1,6 +1,6 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { LeaseServiceHandlers } from '../../proto/gen/ioasid/v1/LeaseService.ts'
-import { known, ownLease, ownsLease } from '../core/access.ts'
+import { known, ownLease, seesLease } from '../core/access.ts'
 import type { Caller } from '../core/caller.ts'
 import { isFailure } from '../core/failure.ts'
 import { asLeaseId } from '../core/ids.ts'
@@ -50,7 +50,7 @@ export function createLeaseService(engine: Engine, calls: Calls, bounds: LeaseBo
     ListLeases: unary(calls, 'ListLeases', async (request, caller) => {
       const { limit, cursor } = decodePage(request, 'leases', 1)
       const after = asLeaseId(cursor?.[0] ?? 0)
-      const isSeen = (lease: LeaseRecord) => caller.isAdmin || ownsLease(caller, lease)
+      const isSeen = (lease: LeaseRecord) => seesLease(caller, lease)
       const page = await engine.read((state) => known(caller) ?? listLeases(state, after, limit, isSeen))
       if (isFailure(page)) return page
       const { items, nextPageToken } = encodePage(page, 'leases', weighLease, ({ leaseId }) => [leaseId])

@@ -1,4 +1,4 @@
-import { mayLook, mayLookAtId, ownLease, ownsLease, sees } from '../../server/core/access.ts'
+import { mayLook, mayLookAtId, ownLease, sees, seesLease } from '../../server/core/access.ts'
 import type { Caller } from '../../server/core/caller.ts'
 import type { Command, Decision } from '../../server/core/command.ts'
 import { type Failure, isFailure } from '../../server/core/failure.ts'
@@ -159,7 +159,7 @@ function look(teller: Teller, line: Line): string[] {
       )
     case 'list-leases': {
       const page = listLeases(state, asLeaseId(numberOf(options, 'after', 0)), limit, (lease) =>
-        ownsLease(caller, lease),
+        seesLease(caller, lease),
       )
       return [...page.items.map(printLeaseView), page.more ? `more after=${page.items.at(-1)?.leaseId}` : 'no more']
     }

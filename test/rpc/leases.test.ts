@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Reason } from '../../server/core/failure.ts'
+import { asLeaseId } from '../../server/core/ids.ts'
+import { grantLease } from '../support/engine.ts'
 import { settle } from '../support/manual-clock.ts'
+import { callerUnder, policyOf } from '../support/rights.ts'
 import { type Refusal, refusalOf, type Served, serve } from '../support/rpc.ts'
 
 let served: Served
@@ -302,5 +305,18 @@ describe('one lease more than there may be', () => {
       reason: 'TOO_MANY',
       metadata: { what: 'leases', limit: '3' },
     })
+  })
+})
+
+describe('a list of leases where there is a policy', () => {
+  it('is of those that are the caller’s, and leaves out those that nobody is known to have', async () => {
+    const grant = policyOf("  - { to: 'uid:1', own: vm-a }")
+    const theirs = await serve({ caller: callerUnder(grant, 'uid:1') })
+    await grantLease(theirs.engine, 10_000)
+    const { lease } = (await theirs.lease('GrantLease', { ttl_ms: 10_000 })) as { lease: { lease_id: string } }
+    expect(await theirs.lease('ListLeases', {})).toMatchObject({ leases: [{ lease_id: lease.lease_id }] })
+    const handle = theirs.engine.handles.ofLease(asLeaseId(1))
+    expect(await theirs.lease('GetLease', { lease_handle: handle })).toMatchObject({ lease: { lease_id: '1' } })
+    theirs.stop()
   })
 })
