@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { renameSync, writeFileSync } from 'node:fs'
 import { connect as connectPlain } from 'node:net'
 import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import { type ChannelCredentials, credentials, Metadata, makeClientConstructor, type ServiceError } from '@grpc/grpc-js'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -12,6 +11,7 @@ import { client, stranger } from '../support/certificates.ts'
 import { runDaemon, startDaemon, tempDir } from '../support/daemon.ts'
 import { fleetCa, leafKey, leaves } from '../support/fleet-certificates.ts'
 import { repositoryRoot } from '../support/repository.ts'
+import { shownCertificate } from '../support/shown-certificate.ts'
 
 const run = promisify(execFile)
 
@@ -197,24 +197,7 @@ function connectAs(endpoint: string) {
   return sdk
 }
 
-/** The common name of the certificate that the daemon shows. Rejects where it shows none. */
-function certificateAt(address: string): Promise<string | undefined> {
-  const [host = '', port = ''] = address.split(':')
-  const options = { host, port: Number(port), ca: fleetCa, cert: leaves.dns, key: leafKey, servername: 'localhost' }
-  return new Promise((resolve, reject) => {
-    const socket = connectTls({ ...options, ALPNProtocols: ['h2'] })
-    socket.once('secureConnect', () => {
-      const [, name] = /CN=(\w+)/.exec(socket.getPeerX509Certificate()?.subject ?? '') ?? []
-      // Where it is gone before the daemon has read its certificate, the daemon has a failed handshake.
-      socket.once('data', () => {
-        resolve(name)
-        socket.destroy()
-      })
-    })
-    socket.once('error', reject)
-    socket.once('close', () => reject(new Error('closed')))
-  })
-}
+const certificateAt = (address: string) => shownCertificate(address, { ca: fleetCa, cert: leaves.dns, key: leafKey })
 
 /** Whose a set is that is made there. */
 function ownerOf(address: string, secret: ChannelCredentials): Promise<unknown> {

@@ -18,9 +18,6 @@ export interface Attempt {
   readonly inBatch?: boolean
 }
 
-/** A kind of request, and what it is refused with. */
-export type Row = readonly [method: string, request: (world: World) => object]
-
 /** Runs one, and checks the refusal; gives what to compare with its twin's, and all that came back. */
 export async function run(world: World, attempt: Attempt, sent: Sent): Promise<{ like: string; everything: string }> {
   const outcome = await world.peer(attempt.who ?? 'a').send(sent)

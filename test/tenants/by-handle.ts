@@ -95,7 +95,7 @@ const endedStreams: readonly Attempt[] = [
 ]
 
 /** As many bytes as a handle has, by chance. */
-export function guess(): string {
+function guess(): string {
   return `set-${Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString('base64url')}`
 }
 

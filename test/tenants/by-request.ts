@@ -55,6 +55,7 @@ const inBatch: readonly Attempt[] = Object.entries(ITEMS).map(([method, item]) =
 
 const ADMIN: readonly (readonly [method: string, request: (world: World) => object, twin?: object])[] = [
   ['GetStatus', () => ({})],
+  ['Backup', () => ({})],
   ['GetHistory', ({ victims }) => ({ ioasid: victims.bound }), { ioasid: 100_000 }],
   ['Compact', () => ({ revision: '1' }), { revision: '1000000' }],
   ['ForceDeleteSet', ({ victims }) => ({ set_id: victims.set.set_id }), { set_id: '1000000' }],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { get, metricsOf } from '../observability/processes/scrape.ts'
 import { type Attempt, run } from './attempt.ts'
 import { byHandle } from './by-handle.ts'
 import { byIdentity } from './by-identity.ts'
@@ -52,6 +53,7 @@ async function leaseLeftMs(): Promise<number> {
   return Number((await ask(world.peer('b'), 'GetLease', { lease_handle })).lease.remaining_ms)
 }
 
+const ATTACKER = 'spiffe://example.org/vm-a'
 const HANDLE = /(set|lease)-[\w-]{32}/
 
 /** Whatever was not in the request comes back to nobody; and no handle does, whoever sent it. */
@@ -120,7 +122,7 @@ describe('a tenant who uses what another has used', () => {
     const { sets } = await ask(a, 'ListSets', { page_token })
     expect(sets.map(({ token }) => token)).toEqual(['vm-a', 'vm-a/other', 'vm-a/x'])
     const { leases } = await ask(a, 'ListLeases', {})
-    expect(new Set(leases.map(({ owner }) => owner))).toEqual(new Set(['spiffe://example.org/vm-a']))
+    expect(new Set(leases.map(({ owner }) => owner))).toEqual(new Set([ATTACKER]))
   })
 
   it('lists a page at a time as if nobody else were there', async () => {
@@ -179,10 +181,24 @@ describe('afterwards', () => {
     const lines = stderr.split('\n').filter((line) => line !== '')
     const secret = world.victims.secrets.filter((text) => !text.includes('vm'))
     expect(lines.filter((line) => secret.some((text) => line.includes(text)))).toEqual([])
-    const isTold = (line: string) => !/"level":("debug"|20)\b/.test(line)
-    const named = lines.filter(isTold).map((line) => line.replaceAll(/spiffe:\/\/[\w./-]+/g, ''))
-    expect(named.filter((line) => line.includes('vm-b'))).toEqual([])
+    const told = lines
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ level }) => level !== 'debug')
+    // Who called is told by his identity, which may hold any name.
+    const named = told.map((facts) => JSON.stringify({ ...facts, caller: '' }))
+    expect(named.filter((line) => /vm-[a-z]/.test(line))).toEqual([])
+    const attacks = told.filter(({ reason, caller }) => reason === 'NOT_PERMITTED' && caller === ATTACKER)
+    expect(attacks).not.toEqual([])
     // An attack is nothing that the daemon did not think of.
-    expect(lines.filter((line) => /"level":("error"|"fatal"|50|60)\b/.test(line))).toEqual([])
+    expect(told.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([])
+  })
+
+  it('the metrics name nobody, and nothing that anybody has named', async () => {
+    const { status, body } = await get(await metricsOf(world.daemon), '/metrics')
+    expect(status).toBe(200)
+    expect(body).toMatch(/reason="NOT_PERMITTED"/)
+    expect(world.victims.secrets.filter((secret) => body.includes(secret))).toEqual([])
+    expect(body).not.toMatch(HANDLE)
+    expect(body).not.toMatch(/vm-|spiffe|uid:/)
   })
 })

@@ -8,7 +8,7 @@ import { makeOwn, makeVictims, type Own, type Victims } from './victims.ts'
 
 /** A daemon with two tenants, a hypervisor that serves both, an operator, and everybody who would pass for one of them. */
 
-export const POLICY = `version: 1
+const POLICY = `version: 1
 grants:
   - { to: 'spiffe://example.org/vm-a', own: [vm-a, vm-a/*] }
   - { to: 'spiffe://example.org/vm-b', own: [vm-b, vm-b/*] }
@@ -49,7 +49,19 @@ export async function startWorld(): Promise<World> {
   const elsewhere = '[::1]:0'
   const daemon = await startDaemon({
     listen: ['127.0.0.1:0', elsewhere, `unix://${tempDir()}/x.sock`],
-    args: [...flags, '--no-admin', elsewhere, '--log-level', 'debug', '--log-format', 'json', '--lease-grace', '60s'],
+    args: [
+      ...flags,
+      '--no-admin',
+      elsewhere,
+      '--log-level',
+      'debug',
+      '--log-format',
+      'json',
+      '--lease-grace',
+      '60s',
+      '--metrics-listen',
+      '127.0.0.1:0',
+    ],
   })
   const [main = '', noAdmin = '', unix = ''] = daemon.addresses
   const peers = new Map<Who, Peer>()
