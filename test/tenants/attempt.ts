@@ -7,7 +7,7 @@ import type { Who, World } from './world.ts'
 export interface Attempt {
   /** What is tried, as a sentence whose subject is who tries it. */
   readonly name: string
-  /** What it must be refused with; NO_CONNECTION: nobody listens to him at all. */
+  /** What it must be refused with; NO_CONNECTION: nobody listens to him at all; UNIMPLEMENTED: there is nothing to call. */
   readonly reason: string
   /** Default: the tenant `a`. */
   readonly who?: Who
@@ -24,10 +24,16 @@ export async function run(world: World, attempt: Attempt, sent: Sent): Promise<{
   const { refusal, everything } = attempt.inBatch ? refusedItem(outcome) : refusedWhole(outcome)
   if (attempt.reason === 'NO_CONNECTION') {
     expect(refusal).toMatchObject({ status: 'UNAVAILABLE', reason: '' })
+  } else if (attempt.reason === 'UNIMPLEMENTED') {
+    expect(refusal).toMatchObject({ status: 'UNIMPLEMENTED', reason: '' })
   } else {
     expect(`${refusal.status} ${refusal.reason}`).toBe(`${STATUS[attempt.reason]} ${attempt.reason}`)
     expect(refusal.domain).toBe('ioasid')
   }
+  // What is wrong with a field may be said with the daemon's limits; anything else, with the facts alone.
+  const numbers = refusal.reason === 'INVALID_FIELD' ? [] : (refusal.message.match(/\d+/g) ?? [])
+  if (attempt.reason === refusal.reason)
+    expect(Object.values(refusal.metadata)).toEqual(expect.arrayContaining(numbers))
   for (const fact of Object.keys(refusal.metadata)) expect(FACTS).toContain(fact)
   if (refusal.metadata['set_id'] !== undefined) expect(world.own.setIds).toContain(refusal.metadata['set_id'])
   const { status, reason, message, metadata, violations, retryMs } = refusal

@@ -113,6 +113,25 @@ const bytes: readonly Attempt[] = BYTES.map(([how, token]) => ({
   sent: () => raw('GetSet', field(TOKEN_OF_GET_SET, token)),
 }))
 
+/** A oneof, and what is there once, said twice: two readers might not agree on which one counts. */
+const twice: readonly Attempt[] = [
+  {
+    name: 'calls GetSet by the handle of his own set, and the victim’s token',
+    reason: 'INVALID_FIELD',
+    sent: (world) => raw('GetSet', Buffer.concat([field(1, own(world).set_handle), field(TOKEN_OF_GET_SET, 'vm-b')])),
+  },
+  {
+    name: 'calls GetSet by the victim’s token, and the handle of his own set',
+    reason: 'INVALID_FIELD',
+    sent: (world) => raw('GetSet', Buffer.concat([field(TOKEN_OF_GET_SET, 'vm-b'), field(1, own(world).set_handle)])),
+  },
+  {
+    name: 'calls GetSet by his own token, and then the victim’s',
+    reason: 'NOT_PERMITTED',
+    sent: () => raw('GetSet', Buffer.concat([field(TOKEN_OF_GET_SET, 'vm-a'), field(TOKEN_OF_GET_SET, 'vm-b')])),
+  },
+]
+
 /** Of his own namespace, byte by byte, wherever somebody who reads paths would get to. */
 const paths: readonly Attempt[] = ['vm-a/../vm-b', 'vm-a/%2e%2e/vm-b', 'vm-a//vm-b', 'vm-a/./vm-b'].flatMap((token) => [
   { name: `calls GetSet by ${token}`, reason: 'SET_NOT_FOUND', sent: () => to('GetSet', { token }) },
@@ -156,4 +175,4 @@ function forge(...content: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(content)).toString('base64url')
 }
 
-export const byName: readonly Attempt[] = [...named, ...spelled, ...noTokens, ...bytes, ...paths, ...pages]
+export const byName: readonly Attempt[] = [...named, ...spelled, ...noTokens, ...bytes, ...twice, ...paths, ...pages]

@@ -90,4 +90,20 @@ const others: readonly Attempt[] = [
   },
 ]
 
-export const byRequest: readonly Attempt[] = [...repeated, ...inBatch, ...administering, ...others]
+/** Whoever compares paths in another way than gRPC might find a method, or a guard, that another one does not. */
+const paths: readonly Attempt[] = [
+  '/ioasid.v1.AdminService/getstatus',
+  '/IOASID.V1.AdminService/GetStatus',
+  '/ioasid.v1.AdminService/GetStatus/',
+  '//ioasid.v1.AdminService/GetStatus',
+  '/ioasid.v1.AdminService/GetStatus?x',
+  '/ioasid.v1.AdminService/Get%53tatus',
+  '/ioasid.v1.SetService/GetStatus',
+  '/ioasid.v1.SetService/../ioasid.v1.AdminService/GetStatus',
+].map((path) => ({
+  name: `calls ${path}`,
+  reason: 'UNIMPLEMENTED',
+  sent: () => ({ ...to('GetStatus', {}), path }),
+}))
+
+export const byRequest: readonly Attempt[] = [...repeated, ...inBatch, ...administering, ...others, ...paths]
