@@ -13,9 +13,10 @@ export const textOf = (answer: object): string => JSON.stringify(answer)
 const numberOr = (value: bigint | undefined): number | undefined => (value === undefined ? undefined : Number(value))
 
 export function setShape(set: IoasidSet): object {
-  const { setId, token, quota, allocated, freePending, bound, state, leaseId, createRevision } = set
+  const { setId, token, quota, allocated, freePending, bound, state, leaseId, createRevision, owner } = set
   const counts = { quota, allocated, freePending, bound, state }
-  return { setId: Number(setId), token, ...counts, leaseId: numberOr(leaseId), createRevision: Number(createRevision) }
+  const since = { leaseId: numberOr(leaseId), createRevision: Number(createRevision), owner }
+  return { setId: Number(setId), token, ...counts, ...since }
 }
 
 export function idShape(info: IoasidInfo, isOwner: boolean): object {
@@ -31,13 +32,13 @@ export function idShape(info: IoasidInfo, isOwner: boolean): object {
 }
 
 export function leaseShape(lease: LeaseInfo): object {
-  const { leaseId, name, ttlMs, onExpiry, references, sets, state, hold } = lease
+  const { leaseId, owner, name, ttlMs, onExpiry, references, sets, state, hold } = lease
   const registration = hold && {
     priority: hold.priority,
     registerRevision: Number(hold.registerRevision),
     acknowledged: Number(hold.acknowledgedRevision),
   }
-  return { leaseId: Number(leaseId), name, ttlMs, onExpiry, references, sets, state, hold: registration }
+  return { leaseId: Number(leaseId), owner, name, ttlMs, onExpiry, references, sets, state, hold: registration }
 }
 
 /** What showId and showLease give, without times and names of sets. */
@@ -53,10 +54,10 @@ interface Shown {
 }
 
 function modelLease(shown: object): object {
-  const { leaseId, name, ttlMs, onExpiry, references, sets, state, hold } = shown as Record<string, unknown>
+  const { leaseId, owner, name, ttlMs, onExpiry, references, sets, state, hold } = shown as Record<string, unknown>
   const { names: _, ...registration } = (hold ?? {}) as Record<string, unknown>
   const seen = hold === undefined ? undefined : inOrder(registration)
-  return { leaseId, name, ttlMs, onExpiry, references, sets, state, hold: seen }
+  return { leaseId, owner, name, ttlMs, onExpiry, references, sets, state, hold: seen }
 }
 
 const inOrder = ({ priority, registerRevision, acknowledged }: Record<string, unknown>) => ({

@@ -5,12 +5,12 @@ import { startWorld, type World } from './world.ts'
 /**
  * How long a refusal takes tells nothing of what there is. Two requests, one for what exists and one for what does not, are
  * sent in turns, which of them first is drawn each time: whatever else the machine does meets both alike, so that no figure
- * depends on how quick it is. Then the medians are within MAX_RATIO of each other, and of all pairs (one of each kind) in
- * about half the first took longer: were there a difference that could be seen, it would be nearly all, or nearly none. For
- * two that are alike the share of such pairs is 0.5 give or take 0.02 (one standard deviation: 1 / sqrt(6 * ROUNDS)).
+ * depends on how quick it is. Then of all pairs (one of each kind) in about half the first took longer: were there a
+ * difference that could be seen, it would be nearly all, or nearly none. For two that are alike the share of such pairs is
+ * 0.5 give or take 0.02 (one standard deviation: 1 / sqrt(6 * ROUNDS)). Not the medians: on a machine that has other things to
+ * do the times have two humps, and a median jumps from one to the other.
  */
 const ROUNDS = 400
-const MAX_RATIO = 1.5
 const MAX_SHARE = 0.5 + 0.15
 /** A genuine handle is told from a guess by its refusal, so its time may differ, but not by more than the times of one kind. */
 const MAX_SHARE_OF_GENUINE = 0.95
@@ -110,10 +110,8 @@ it.each<readonly [what: string, there: Make, notThere: Make, maxShare: number]>(
     if (round >= 0) times.push(isFirst ? { there: early, notThere: late } : { there: late, notThere: early })
   }
   const [those, others] = [times.map((pair) => pair.there), times.map((pair) => pair.notThere)]
-  const ratio = median(those) / median(others)
   const share = shareOfLonger(those, others)
   const figures = `medians ${median(those)} and ${median(others)} ms, ${share} of pairs took longer`
-  expect(Math.max(ratio, 1 / ratio), figures).toBeLessThan(MAX_RATIO)
   expect(Math.max(share, 1 - share), figures).toBeLessThan(maxShare)
 })
 
