@@ -143,6 +143,7 @@ function toConfig(values: Values): Config {
     policyFile: values['policy-file'],
     own: {
       maxSets: values['max-own-sets'],
+      maxIds: values['max-own-ids'],
       maxLeases: values['max-own-leases'],
       maxSubscriptions: values['max-own-subscriptions'],
     },

@@ -86,6 +86,12 @@ export const FLAGS = {
   'max-references': flag('Limits', count(1, 100_000_000), '4194304', 'pairs of an id and a lease that holds it'),
   'max-subscriptions': flag('Limits', count(1, 1_000_000), '10000', 'subscriptions'),
   'max-own-sets': flag('Limits', count(1, 10_000_000), '25000', 'sets of one identity, where there is a policy'),
+  'max-own-ids': flag(
+    'Limits',
+    count(1, MAX_CAPACITY),
+    '262144',
+    'ids of its quotas and of its sets without one, likewise',
+  ),
   'max-own-leases': flag('Limits', count(1, 1_000_000), '2500', 'leases, likewise'),
   'max-own-subscriptions': flag('Limits', count(1, 1_000_000), '2500', 'subscriptions, likewise'),
   'max-private-data': flag('Limits', bytes('0', '64GiB'), '64MiB', 'private data of all ids together'),

@@ -24,6 +24,8 @@ export interface Rights {
 /** How much of the space's tables one identity may have. */
 export interface OwnLimits {
   readonly maxSets: number
+  /** What quotas reserve for it, and its sets without one have taken. */
+  readonly maxIds: number
   readonly maxLeases: number
   readonly maxSubscriptions: number
 }

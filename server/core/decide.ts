@@ -16,13 +16,13 @@ export function decide(state: State, command: Command, caller: Caller = ANYONE):
     case 'create_set':
       return createSet(state, command, caller)
     case 'adjust_quota':
-      return adjustQuota(state, command)
+      return adjustQuota(state, command, caller)
     case 'delete_set':
       return deleteSet(state, command)
     case 'force_delete_set':
       return deleteSet(state, { ...command, force: true })
     case 'allocate':
-      return allocate(state, command)
+      return allocate(state, command, caller)
     case 'free':
       return free(state, command)
     case 'free_all':

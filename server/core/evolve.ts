@@ -8,7 +8,7 @@ import { append, EMPTY_LIST, remove } from './id-list.ts'
 import { countAlike, type Freed, forEachPart, type IdPage, idsWith, ownPageOf, slotOf } from './id-pages.ts'
 import { NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo, removeFrom } from './multimap.ts'
-import { addOwned } from './owned.ts'
+import { addOwned, claimOf } from './owned.ts'
 import { countResting, endRest, startRest } from './rest.ts'
 import { AGED, countIds, forEachAged, forEachAgedRun, forEachId, forEachRun, PLAIN, type Runs } from './runs.ts'
 import { findId, isReserved, type SetRecord, type State } from './state.ts'
@@ -86,6 +86,7 @@ function addSet(state: State, { set: { setId, token }, quota, leaseId }: SetAllo
   const ofIds = { ids: EMPTY_LIST, bound: 0, freePending: 0, isDraining: false }
   state.sets.set(setId, { setId, token, quota, ...ofIds, leaseId, createRevision: revision, owner: actor })
   addOwned(state.owned.sets, actor, 1)
+  addOwned(state.owned.ids, actor, quota)
   if (token !== '') state.setsByToken.set(token, setId)
   state.lastSetId = setId
   state.reservedByQuotas += quota
@@ -96,7 +97,9 @@ function setQuota(state: State, setId: SetId, quota: number): void {
   state.reservedByQuotas += quota - set.quota
   if (set.quota === 0) state.unreservedUse -= set.ids.count
   if (quota === 0) state.unreservedUse += set.ids.count
-  state.sets.set(setId, { ...set, quota })
+  const next = { ...set, quota }
+  addOwned(state.owned.ids, set.owner, claimOf(next) - claimOf(set))
+  state.sets.set(setId, next)
 }
 
 function endSet(state: State, { setId, token }: SetName, revision: Revision): void {
@@ -108,6 +111,7 @@ function endSet(state: State, { setId, token }: SetName, revision: Revision): vo
   state.reservedByQuotas -= set.quota
   removeFrom(state.setsOfLease, set.leaseId, setId)
   addOwned(state.owned.sets, set.owner, -1)
+  addOwned(state.owned.ids, set.owner, -claimOf(set))
   addEndedSet(state.endedSets, setId, revision)
 }
 
@@ -208,7 +212,9 @@ function drainSet(state: State, setId: SetId): void {
 function countChange(state: State, set: SetRecord, change: number): void {
   state.sets.set(set.setId, set)
   state.allocated += change
-  if (set.quota === 0) state.unreservedUse += change
+  if (set.quota > 0) return
+  state.unreservedUse += change
+  addOwned(state.owned.ids, set.owner, change)
 }
 
 function setData(state: State, setId: SetId, runs: Runs, data: Uint8Array | null): void {

@@ -2,6 +2,7 @@ import { holdersOf, impliedHolders, isBound } from './holds.ts'
 import { idsOn } from './id-list.ts'
 import { PAGE_IDS, slotOf } from './id-pages.ts'
 import { type LeaseId, NO_LEASE, NO_SPID } from './ids.ts'
+import { addOwned, claimOf, createOwned } from './owned.ts'
 import { countResting } from './rest.ts'
 import { findId, ioasidOf, isReserved, referencesOf, type State } from './state.ts'
 
@@ -105,7 +106,22 @@ export function violations(state: State): readonly string[] {
   say(freePending !== state.freePending, `${state.freePending} ids are said to be pending, ${freePending} are`)
   say(boundIds !== state.bound, `${state.bound} ids are said to be bound, ${boundIds} are`)
   checkLeases(state, say)
+  checkOwned(state, say)
   return found
+}
+
+/** What identities have, against what sets and leases tell. */
+function checkOwned({ sets, leases, owned }: State, say: (wrong: boolean, sentence: string) => void): void {
+  const counts = createOwned()
+  for (const set of sets.values()) {
+    addOwned(counts.sets, set.owner, 1)
+    addOwned(counts.ids, set.owner, claimOf(set))
+  }
+  for (const { owner } of leases.values()) addOwned(counts.leases, owner, 1)
+  for (const what of ['sets', 'leases', 'ids'] as const) {
+    const [told, right] = [owned[what], counts[what]].map((map) => JSON.stringify([...map].sort()))
+    say(told !== right, `${what} of identities are said to be ${told}, and are ${right}`)
+  }
 }
 
 /** References as the ids tell them, against what leases and indices tell. */

@@ -1,3 +1,4 @@
+import type { Caller } from './caller.ts'
 import type { Command, Decision } from './command.ts'
 import type { Event } from './event.ts'
 import { type Failure, fail, isFailure } from './failure.ts'
@@ -5,6 +6,7 @@ import { overHolds } from './hold-rules.ts'
 import { countReferences, holdersOf, newHolders } from './holds.ts'
 import { NO_SPID, type SetId } from './ids.ts'
 import { drains, findOwnId, findSet, isPendingFree, nameOf } from './lookup.ts'
+import { overOwn } from './owned.ts'
 import { restingIn } from './rest.ts'
 import { appendBound, countIds, idsOf, type Runs } from './runs.ts'
 import { capacityExceeded } from './set-rules.ts'
@@ -17,13 +19,14 @@ type Of<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
 
 const DONE = { kind: 'done' } as const
 
-export function allocate(state: State, command: Of<'allocate'>): Decision {
+export function allocate(state: State, command: Of<'allocate'>, caller: Caller): Decision {
   const set = findSet(state, command.setId)
   if (isFailure(set)) return set
   if (set.isDraining) return drains(set)
   const refusal =
     spidsTaken(state, set.setId, command.spids ?? []) ??
     overQuota(state, set, command.count) ??
+    overOwn(state, caller, set.owner, 'ids', set.quota > 0 ? 0 : command.count) ??
     overPrivateData(state, (command.privateData?.length ?? 0) * command.count) ??
     overHolds(state, holdersOf(state, set).length * (command.spids?.length ?? 0))
   if (refusal !== undefined) return refusal

@@ -17,7 +17,7 @@ export function grantLease(state: State, { terms }: Of<'grant_lease'>, caller: C
   const limit = state.config.maxLeases
   if (state.leases.size >= limit)
     return fail('TOO_MANY', `There are ${limit} leases already.`, { what: 'leases', limit })
-  const tooMany = overOwn(caller, 'leases', caller.rights?.limits.maxLeases, state.owned.leases)
+  const tooMany = overOwn(state, caller, caller.identity, 'leases', 1)
   if (tooMany !== undefined) return tooMany
   const leaseId = asLeaseId(state.lastLeaseId + 1)
   const lease: LeaseRecord = { ...terms, leaseId, owner: caller.identity, isHeld: false, references: 0, holding: null }

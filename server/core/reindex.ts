@@ -5,7 +5,7 @@ import { createIdTable, forEachTwins, type IdPage, type IdTable, ownPageOf, PAGE
 import { createIdSpace, type IdSpace } from './id-space.ts'
 import { asLeaseId, asRevision, asSetId, type LeaseId, NO_LEASE, NO_SPID, type Revision, type SetId } from './ids.ts'
 import { addTo } from './multimap.ts'
-import { addOwned, createOwned } from './owned.ts'
+import { addOwned, claimOf, createOwned } from './owned.ts'
 import { sortFree } from './rest.ts'
 import { type FreeRun, NOTHING_RETURNS } from './returning.ts'
 import { addSpid, createSpidIndex, makeRoom, type SpidIndex } from './spid-index.ts'
@@ -156,6 +156,7 @@ function indexSet(state: State, set: SetRecord): void {
   state.bound += set.bound
   if (set.leaseId !== NO_LEASE) addTo(state.setsOfLease, set.leaseId, set.setId)
   addOwned(state.owned.sets, set.owner, 1)
+  addOwned(state.owned.ids, set.owner, claimOf(set))
 }
 
 function indexLease(state: State, { leaseId, owner, holding }: LeaseRecord): void {

@@ -5,7 +5,7 @@ import { countReferences } from './holds.ts'
 import { EMPTY_LIST, idsOn } from './id-list.ts'
 import { asRevision, asSetId, NO_LEASE, type SetId } from './ids.ts'
 import { drains, findAlive, findSet, nameOf } from './lookup.ts'
-import { overOwn } from './owned.ts'
+import { claimOf, overOwn } from './owned.ts'
 import { findId, type SetRecord, type State, unreserved } from './state.ts'
 import { planTeardown } from './teardown.ts'
 import { type SetView, viewSet } from './view.ts'
@@ -22,7 +22,8 @@ export function createSet(state: State, { token, quota, leaseId }: Of<'create_se
   if (owner !== undefined) return tokenInUse(state, token, owner)
   const limit = state.config.maxSets
   if (state.sets.size >= limit) return fail('TOO_MANY', `There are ${limit} sets already.`, { what: 'sets', limit })
-  const tooMany = overOwn(caller, 'sets', caller.rights?.limits.maxSets, state.owned.sets)
+  const tooMany =
+    overOwn(state, caller, caller.identity, 'sets', 1) ?? overOwn(state, caller, caller.identity, 'ids', quota)
   if (tooMany !== undefined) return tooMany
   if (quota > unreserved(state)) return capacityExceeded(unreserved(state), quota)
 
@@ -60,7 +61,7 @@ function tokenInUse(state: State, token: string, owner: SetId): Failure {
   return fail('TOKEN_IN_USE', message, { ...facts, free_pending: set.freePending, references })
 }
 
-export function adjustQuota(state: State, { setId, quota }: Of<'adjust_quota'>): Decision {
+export function adjustQuota(state: State, { setId, quota }: Of<'adjust_quota'>, caller: Caller): Decision {
   const set = findSet(state, setId)
   if (isFailure(set)) return set
   if (set.isDraining) return drains(set)
@@ -71,6 +72,8 @@ export function adjustQuota(state: State, { setId, quota }: Of<'adjust_quota'>):
     const message = `Set ${setId} has ${used} ids, more than a quota of ${quota}.`
     return fail('QUOTA_BELOW_USE', message, { set_id: setId, requested: quota, used })
   }
+  const tooMany = overOwn(state, caller, set.owner, 'ids', claimOf({ ...set, quota }) - claimOf(set))
+  if (tooMany !== undefined) return tooMany
   // What the set gives back comes first: its reservation, or what it took of the unreserved.
   const grantable = unreserved(state) + (set.quota > 0 ? set.quota : used)
   if (quota > grantable) return capacityExceeded(grantable, quota)

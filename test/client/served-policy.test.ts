@@ -14,7 +14,7 @@ const NONE: Rights = {
   subscribe: tokens(),
   acquire: tokens(),
   administer: false,
-  limits: { maxSets: 2, maxLeases: 10, maxSubscriptions: 10 },
+  limits: { maxSets: 2, maxIds: 1000, maxLeases: 10, maxSubscriptions: 10 },
 }
 
 const tenant = { identity: 'spiffe://fleet/a', rights: { ...NONE, own: tokens('vm-a') }, isAdmin: false }

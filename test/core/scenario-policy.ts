@@ -11,6 +11,7 @@ export function policyOf({ words, options }: Line): Caller {
     administer: words.includes('admin'),
     limits: {
       maxSets: numberOf(options, 'sets', 100),
+      maxIds: numberOf(options, 'ids', 1_000_000),
       maxLeases: numberOf(options, 'leases', 100),
       maxSubscriptions: numberOf(options, 'subscriptions', 100),
     },

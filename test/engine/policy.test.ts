@@ -89,7 +89,12 @@ describe('a subscription under a policy', () => {
 
   it('is one of as many as its caller may have', async () => {
     const { engine } = await run()
-    const rightsOf = policyOf("  - { to: 'uid:1', own: vm }", { maxSets: 1, maxLeases: 1, maxSubscriptions: 2 })
+    const rightsOf = policyOf("  - { to: 'uid:1', own: vm }", {
+      maxSets: 1,
+      maxIds: 1,
+      maxLeases: 1,
+      maxSubscriptions: 2,
+    })
     const caller = callerUnder(rightsOf, 'uid:1')
     const first = await subscribeAs(engine, caller, { sets: namesOf(['vm']) })
     await subscribeAs(engine, caller, { sets: namesOf(['vm']) })

@@ -57,7 +57,7 @@ export async function startLimitedServer(options: LimitedOptions = {}): Promise<
     soon,
     log,
   })
-  const limits = { maxSets: options.maxSets ?? 100, maxLeases: 100, maxSubscriptions: 100 }
+  const limits = { maxSets: options.maxSets ?? 100, maxIds: 1_000_000, maxLeases: 100, maxSubscriptions: 100 }
   const rights: Rights = { own: ALL, subscribe: ALL, acquire: ALL, administer: true, limits }
   const services = createServices({
     engine,

@@ -1,7 +1,7 @@
 import type { Caller, OwnLimits, Rights } from '../../server/core/caller.ts'
 import { parsePolicy } from '../../server/policy-file.ts'
 
-export const LIMITS: OwnLimits = { maxSets: 100, maxLeases: 100, maxSubscriptions: 100 }
+export const LIMITS: OwnLimits = { maxSets: 100, maxIds: 1_000_000, maxLeases: 100, maxSubscriptions: 100 }
 
 /** What a policy says, written as operators write it, without the version. */
 export function policyOf(grants: string, limits: OwnLimits = LIMITS): (identity: string) => Rights {
