@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { type Address, type TcpAddress, tcpAddress } from '../rpc/address.ts'
 import type { Log } from '../rpc/log.ts'
 import { type Check, look } from './readiness.ts'
@@ -17,7 +18,7 @@ export interface OperatorServerOptions {
   readonly log: Log
 }
 
-/** A few tools, each with a connection; whoever opens more or keeps one busy without a word costs no one else anything. */
+/** A few tools, each with a connection; whoever opens more, keeps one without a word or does not read costs no one else anything. */
 const MAX_CONNECTIONS = 64
 const HEADERS_TIMEOUT_MS = 5_000
 const REQUEST_TIMEOUT_MS = 10_000
@@ -37,9 +38,10 @@ export async function startOperatorServer(
     keepAliveTimeout: KEEP_ALIVE_MS,
   }
   const server = createServer({ ...limits, requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1000 })
-  server.maxConnections = MAX_CONNECTIONS
   server.setTimeout(IDLE_MS, (socket) => socket.destroy())
+  const answering = createAnswering(server)
   server.on('request', (request, response) => {
+    if (!answering.begin(request.socket, response)) return
     answer(options, request, response).catch((cause: unknown) => {
       log.error({ cause }, 'metrics could not be written')
       if (!response.headersSent) send(response, 500, 'The daemon has logged why.\n')
@@ -61,6 +63,37 @@ export async function startOperatorServer(
     stop: () => {
       server.close()
       server.closeAllConnections()
+    },
+  }
+}
+
+/** The connections, of which there is a limit, and which of them have an answer under way, of which each has one. */
+function createAnswering(server: Server) {
+  /** Who was answered last comes last. */
+  const connections = new Set<Socket>()
+  const busy = new Set<Socket>()
+  server.on('connection', (socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+    if (connections.size <= MAX_CONNECTIONS) return
+    // The oldest and not the newest: else whoever fills the places, and asks nothing, has the daemon taken for dead.
+    const [oldest = socket] = [...connections].filter((known) => !busy.has(known))
+    oldest.destroy()
+  })
+  return {
+    /** false: the connection is closed instead. */
+    begin: (socket: Socket, response: ServerResponse): boolean => {
+      // A tool asks again when it has its answer. Of thousands of questions at once all answers would wait in memory.
+      if (busy.has(socket)) {
+        socket.destroy()
+        return false
+      }
+      busy.add(socket)
+      response.once('close', () => {
+        busy.delete(socket)
+        if (connections.delete(socket) && !socket.destroyed) connections.add(socket)
+      })
+      return true
     },
   }
 }

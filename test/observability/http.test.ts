@@ -115,3 +115,44 @@ it('more than 64 connections are not kept', async () => {
   })
   expect(status).toBe(200)
 })
+
+/** Resolves to its status, or to the error's code. */
+function ask(url: string): Promise<unknown> {
+  return new Promise((resolve) => {
+    request(url, { agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+      .on('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+      .end()
+  })
+}
+
+it('whoever fills the connections and asks nothing more keeps nobody out', async () => {
+  const { url, text } = await start()
+  const [host = '', port = ''] = text.split(':')
+  const sockets = Array.from({ length: 64 }, () => connect(Number(port), host))
+  const answered = sockets.map((socket) => {
+    socket.on('error', () => undefined)
+    socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n')
+    return new Promise((resolve) => socket.once('data', resolve))
+  })
+  await Promise.all(answered)
+  for (let tries = 0; tries < 10; tries++) expect(await ask(`${url}/livez`)).toBe(200)
+  for (const socket of sockets) socket.destroy()
+})
+
+it('a connection that asks again before it has its answer is closed, and no answer is made for what it asked', async () => {
+  let made = 0
+  const { url, text } = await start(async () => {
+    made += 1
+    return { contentType: 'text/plain', text: 'm 1\n' }
+  })
+  const [host = '', port = ''] = text.split(':')
+  const socket = connect(Number(port), host)
+  const closed = new Promise((resolve) => socket.on('error', () => undefined).on('close', resolve))
+  socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000))
+  await closed
+  expect(made).toBe(1)
+  expect(await ask(`${url}/livez`)).toBe(200)
+})
