@@ -1,8 +1,12 @@
 import {
+  accessSync,
   chmodSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
+  lchownSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -57,7 +61,8 @@ function mustBeOurs(dataDir: string): void {
   throw new StoreError('DAMAGED', message)
 }
 
-function mustNotBeRestoring(dataDir: string): void {
+/** Throws StoreError DAMAGED. What it says is true as long as the directory is locked. */
+export function mustNotBeRestoring(dataDir: string): void {
   if (!existsSync(join(dataDir, RESTORING))) return
   const message = `${dataDir} has a restore that did not come to its end: restore into it again, or remove it`
   throw new StoreError('DAMAGED', message)
@@ -66,12 +71,33 @@ function mustNotBeRestoring(dataDir: string): void {
 /** The absolute path of a directory that has data to read. Throws StoreError DAMAGED. */
 export function existingDataDir(path: string): string {
   const dataDir = resolve(path)
-  if (!existsSync(join(dataDir, DATA_FILE))) {
-    mustNotBeRestoring(dataDir)
-    throw new StoreError('DAMAGED', `${dataDir} has no data of ioasidd`)
-  }
   mustNotBeRestoring(dataDir)
-  return dataDir
+  const dataFile = join(dataDir, DATA_FILE)
+  // Into an empty one LMDB would write.
+  if (existsSync(dataFile) && statSync(dataFile).size > 0) return dataDir
+  throw new StoreError('DAMAGED', `${dataDir} has no data of ioasidd`)
+}
+
+/** Throws StoreError IO: where LMDB's files cannot be opened, lmdb-js 3.5.6 ends the process by a signal. */
+export function mustOpen(dataDir: string): void {
+  for (const path of [join(dataDir, DATA_FILE), join(dataDir, READERS_FILE)]) {
+    if (!existsSync(path)) continue
+    if (!statSync(path).isFile()) throw new StoreError('IO', `${path} is no regular file: remove it and start again`)
+    accessSync(path, constants.R_OK | constants.W_OK)
+  }
+}
+
+/** What root has made in a directory of the daemon's own user is that user's: else the daemon could not open it. */
+export function giveToOwner(dataDir: string): void {
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = statSync(dataDir)
+  for (const name of [DATA_FILE, READERS_FILE, LOCK_FILE]) {
+    const path = join(dataDir, name)
+    if (!existsSync(path)) continue
+    // Never through a link that this user may have put there.
+    const found = lstatSync(path)
+    if (found.isFile() && found.nlink === 1) lchownSync(path, uid, gid)
+  }
 }
 
 /**
@@ -81,9 +107,15 @@ export function existingDataDir(path: string): string {
 export function prepareRestoreDir(path: string): string {
   const dataDir = resolve(path)
   makeDirectory(dataDir)
+  mustBeFree(dataDir)
+  return makePrivate(dataDir)
+}
+
+/** As prepareRestoreDir says. Asked again when it is locked: another restore may have come to its end meanwhile. */
+export function mustBeFree(dataDir: string): void {
   const isRestoring = existsSync(join(dataDir, RESTORING))
   const other = readdirSync(dataDir).find((name) => !OURS.has(name) || (name === DATA_FILE && !isRestoring))
-  if (other === undefined) return makePrivate(dataDir)
+  if (other === undefined) return
   const message = `${dataDir} is not empty ("${other}"): choose an empty or a new directory as --data-dir`
   throw new StoreError('DAMAGED', message)
 }
@@ -98,6 +130,7 @@ export async function restoreDataFile(dataDir: string, make: (directory: string)
   sync(dataDir)
   rmSync(join(dataDir, DATA_FILE), { force: true })
   await makeDataFile(dataDir, make)
+  giveToOwner(dataDir)
   rmSync(marker)
   sync(dataDir)
 }

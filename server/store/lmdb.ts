@@ -4,8 +4,12 @@ import { type Database, open, type RootDatabase } from 'lmdb'
 import {
   DATA_FILE,
   existingDataDir,
+  giveToOwner,
   makeDataFile,
+  mustBeFree,
   mustHaveRoom,
+  mustNotBeRestoring,
+  mustOpen,
   prepareDataDir,
   prepareRestoreDir,
   restoreDataFile,
@@ -36,6 +40,8 @@ export async function openLmdbStore(options: LmdbOptions): Promise<Store> {
     const dataDir = prepareDataDir(options.dataDir)
     const lock = await lockDirectory(dataDir)
     try {
+      // Once more: a restore may have begun, and ended early, before it was locked.
+      mustNotBeRestoring(dataDir)
       await makeDataFile(dataDir, async (directory) => {
         await (await openLmdb(directory, () => undefined)).close()
       })
@@ -60,6 +66,7 @@ export async function restoreLmdb<Result>(path: string, fill: (kv: Kv) => Promis
     const dataDir = prepareRestoreDir(path)
     const lock = await lockDirectory(dataDir)
     try {
+      mustBeFree(dataDir)
       const results: Result[] = []
       await restoreDataFile(dataDir, async (directory) => {
         const kv = await openLmdb(directory, () => undefined)
@@ -94,6 +101,7 @@ export async function readLmdb<Result>(path: string, read: (kv: Kv) => Promise<R
         await kv.close()
       }
     } finally {
+      giveToOwner(dataDir)
       lock.release()
     }
   } catch (error) {
@@ -126,6 +134,7 @@ async function openLmdb(dataDir: string, release: () => void): Promise<Kv> {
     maxDbs: TABLES.length,
     permissionsMode: 0o600,
   }
+  mustOpen(dataDir)
   const root = open<Uint8Array, Uint8Array>(options)
   try {
     const names = tableNames(dataDir, root)
