@@ -7,7 +7,7 @@ import type { Host } from './config-flags.ts'
 import type { Daemon } from './daemon.ts'
 import { systemChance, systemClock } from './engine/clock.ts'
 import { createNotify } from './notify.ts'
-import { createReload, logLevelPart, type ReloadablePart } from './reload.ts'
+import { createReload, logLevelPart } from './reload.ts'
 import { takeHandedOver } from './socket-activation.ts'
 
 /**
@@ -71,8 +71,7 @@ const { createLog, standardError, startDaemon } = await orEnd(async () => ({
 const log = createLog(loaded.config.log, standardError())
 for (const warning of loaded.warnings) log.warn({}, warning)
 
-const reloadable: ReloadablePart[] = [logLevelPart(log)]
-const reload = createReload({ settings: loaded.settings, load, parts: reloadable, log })
+const { reload, addParts } = createReload({ settings: loaded.settings, load, parts: [logLevelPart(log)], log })
 
 process.on('uncaughtException', (cause) => {
   log.fatal({ cause }, 'a bug: the daemon ends')
@@ -128,6 +127,7 @@ const started = await startDaemon(loaded.config, {
 })
 if ('refusal' in started) end(started.exitCode, started.refusal)
 daemon = started
-reloadable.push(...started.reloadable)
+// Before systemd hears of readiness: what was asked for until then is in effect by then.
+await addParts(started.reloadable)
 notify.ready(statusOf(daemon))
 end(await started.stopped)

@@ -22,28 +22,44 @@ export interface ReloadOptions {
   readonly settings: Settings
   /** Reads all sources as they are now. */
   load(): Loaded
-  /** In the order in which they are applied; read at each reload, so a part may join later. */
+  /** What can be reloaded from the beginning. Parts are applied in the order in which they come. */
   readonly parts: readonly ReloadablePart[]
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>
 }
 
-/**
- * Resolves when it is done, and never rejects. Asked while one is under way it reads once more after that, for all who
- * asked meanwhile: the file may have changed since it was read.
- */
-export function createReload(options: ReloadOptions): () => Promise<void> {
+export interface Reload {
+  /**
+   * Resolves when it is done, and never rejects. Asked while one is under way it reads once more after that, for all who
+   * asked meanwhile: the file may have changed since it was read.
+   */
+  reload(): Promise<void>
+  /** More that can be reloaded, from now on. What was asked for before is done again: they may have read their files before that. */
+  addParts(parts: readonly ReloadablePart[]): Promise<void>
+}
+
+export function createReload(options: ReloadOptions): Reload {
+  const parts = [...options.parts]
   /** By flag: what is in effect, which a file does not change before a restart. */
   const effective = new Map([...options.settings].map(([name, { value }]) => [name, keyOf(value)]))
   let last = Promise.resolve()
   let waiting: Promise<void> | undefined
-  return () => {
+  let wasAsked = false
+  const reload = () => {
+    wasAsked = true
     if (waiting !== undefined) return waiting
     waiting = last.then(() => {
       waiting = undefined
-      return reloadOnce(options, effective)
+      return reloadOnce({ ...options, parts }, effective)
     })
     last = waiting
     return waiting
+  }
+  return {
+    reload,
+    addParts: async (more) => {
+      parts.push(...more)
+      if (wasAsked) await reload()
+    },
   }
 }
 

@@ -31,12 +31,13 @@ function startReload(
   const say = (level: string) => (_: object, message: string) => void said.push(`${level} ${message}`)
   const log = { level: loaded.config.log.level as string, info: say('info'), warn: say('warn'), error: say('error') }
   const options = { settings: loaded.settings, load, parts: [logLevelPart(log), ...parts], log }
-  const reload = createReload(options)
+  const { reload, addParts } = createReload(options)
   return {
     path,
     write,
     log,
     reload,
+    addParts,
     get reads() {
       return reads - 1
     },
@@ -149,6 +150,19 @@ describe('a reload', () => {
     open()
     await Promise.all([first, ...others])
     expect([world.reads, most]).toEqual([2, 1])
+  })
+
+  it('that was asked for before a part was there is done again for it, and none where nobody asked', async () => {
+    const seen: number[] = []
+    const part: ReloadablePart = { name: 'ring', flags: [], apply: ({ limits }) => void seen.push(limits.ringBytes) }
+    const quiet = startReload('ring: 1MiB')
+    await quiet.addParts([part])
+    expect([quiet.reads, seen]).toEqual([0, []])
+    const asked = startReload('ring: 1MiB')
+    asked.write('ring: 2MiB')
+    await asked.reload()
+    await asked.addParts([part])
+    expect([asked.reads, seen]).toEqual([2, [2 ** 21]])
   })
 })
 
