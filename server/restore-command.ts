@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { Command } from './command.ts'
 import { type DataCommand, runDataCommand } from './data-command.ts'
-import { systemChance } from './engine/clock.ts'
+import { systemChance, systemClock } from './engine/clock.ts'
 import { CLOCK_MARK, readNumber } from './engine/open-space.ts'
 import { restoredMark } from './engine/restored.ts'
 import { createMarkCheck } from './engine/verify-marks.ts'
@@ -63,5 +63,5 @@ async function withInput<Result>(path: string, work: (source: AsyncIterable<Uint
 function marksOf({ lastSetId, lastLeaseId, servingMs, marks }: Ended): readonly Mark[] {
   const clock = marks.get(CLOCK_MARK)
   const restoredMs = Math.max(servingMs, clock === undefined ? 0 : readNumber(clock))
-  return [restoredMark({ servingMs: restoredMs, lastSetId, lastLeaseId })]
+  return [restoredMark({ servingMs: restoredMs, lastSetId, lastLeaseId }, systemClock.wallMs())]
 }

@@ -24,9 +24,16 @@ export const NEVER_RESTORED: Restored = { servingMs: -Infinity, lastSetId: 0, la
  */
 const SKIPPED = 2 ** 32
 
-/** What a restore leaves behind, of what the backup ended with. */
-export function restoredMark({ servingMs, lastSetId, lastLeaseId }: Restored): Mark {
-  const restored = { servingMs, lastSetId: lastSetId + SKIPPED, lastLeaseId: lastLeaseId + SKIPPED } satisfies Restored
+/**
+ * Nor those that an earlier restore of the same backup has led to. So a restore begins where no earlier one has come to: more
+ * sets than these are not made in a millisecond. Until the year 2248 such numbers are exact.
+ */
+const NUMBERS_PER_MS = 1024
+
+/** What a restore at this time leaves behind, of what the backup ended with. */
+export function restoredMark({ servingMs, lastSetId, lastLeaseId }: Restored, wallMs: number): Mark {
+  const beyond = (last: number) => Math.max(last + SKIPPED, Math.floor(wallMs) * NUMBERS_PER_MS)
+  const restored = { servingMs, lastSetId: beyond(lastSetId), lastLeaseId: beyond(lastLeaseId) } satisfies Restored
   return { key: RESTORED_MARK, value: Buffer.from(JSON.stringify(restored)) }
 }
 

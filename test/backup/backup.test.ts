@@ -76,6 +76,19 @@ describe('a restored space', () => {
     expect(found.wrong).toEqual([])
   })
 
+  it('gives no number that an earlier restore of the same backup has led to', async () => {
+    const { engine } = await lived()
+    const bytes = await backupOf(engine)
+    const { engine: first } = await runRestored(bytes)
+    const sets = [await createSet(first, 'vm-b'), await createSet(first, 'vm-c')]
+    const lost = [...sets.map(first.handles.ofSet), first.handles.ofLease(await grantLease(first, 60_000))]
+    const { engine: second } = await runRestored(bytes)
+    const found = [await createSet(second, 'of another tenant'), await createSet(second, 'of a third')]
+    const handles = [...found.map(second.handles.ofSet), second.handles.ofLease(await grantLease(second, 60_000))]
+    expect(handles.filter((handle) => lost.includes(handle))).toEqual([])
+    for (const setId of [...sets, ...found]) expect(Number.isSafeInteger(setId)).toBe(true)
+  })
+
   it('gives no number again that a set or a lease may have had after the backup, so that no old handle is of a new one', async () => {
     const { engine } = await lived()
     const bytes = await backupOf(engine)
