@@ -131,15 +131,17 @@ function startDraft(header: Extract<Part, { kind: 'header' }>): Draft {
 }
 
 /** In data of formats 1 and 2 no set and no lease has an owner. */
-const NOBODYS = { owner: '' }
+function ownerOf({ owner }: { readonly owner?: string }): string {
+  return owner ?? ''
+}
 
 function addPart(draft: Draft, part: Exclude<Part, { kind: 'header' }>, bytes: Uint8Array, what: string): void {
   switch (part.kind) {
     case 'sets':
-      for (const set of part.sets) draft.sets.set(set.setId, { ...NOBODYS, ...set })
+      for (const set of part.sets) draft.sets.set(set.setId, { ...set, owner: ownerOf(set) })
       return
     case 'leases':
-      for (const lease of part.leases) draft.leases.set(lease.leaseId, { ...NOBODYS, ...lease })
+      for (const lease of part.leases) draft.leases.set(lease.leaseId, { ...lease, owner: ownerOf(lease) })
       return
     case 'endedSets':
       for (const [setId, revision] of part.endedSets) addEndedSet(draft.endedSets, setId, revision)
