@@ -58,7 +58,7 @@ export const rulesOf = (violations: readonly Violation[]): string[] => violation
 
 /** Its grant, and the answer to it. */
 export const lease = (leaseId: number, onExpiry: 'RELEASE' | 'HOLD' = 'RELEASE') => {
-  const seen = { leaseId, owner: '', name: '', ttlMs: 5_000, onExpiry, references: 0, sets: 0, state: 'ALIVE' }
+  const seen = { leaseId, name: '', ttlMs: 5_000, onExpiry, references: 0, sets: 0, state: 'ALIVE' }
   return [
     { kind: 'grant_lease', terms: { name: '', ttlMs: 5_000, onExpiry } },
     { kind: 'lease', ...seen },
@@ -68,5 +68,5 @@ export const lease = (leaseId: number, onExpiry: 'RELEASE' | 'HOLD' = 'RELEASE')
 /** The answer to the creation of set 1, `vm`. */
 export function set(leaseId: number | undefined, createRevision: number): object {
   const counts = { quota: 0, allocated: 0, freePending: 0, bound: 0, state: 'ACTIVE' }
-  return { kind: 'set', setId: 1, token: 'vm', ...counts, leaseId, createRevision, owner: '' }
+  return { kind: 'set', setId: 1, token: 'vm', ...counts, leaseId, createRevision }
 }

@@ -13,10 +13,9 @@ export const textOf = (answer: object): string => JSON.stringify(answer)
 const numberOr = (value: bigint | undefined): number | undefined => (value === undefined ? undefined : Number(value))
 
 export function setShape(set: IoasidSet): object {
-  const { setId, token, quota, allocated, freePending, bound, state, leaseId, createRevision, owner } = set
+  const { setId, token, quota, allocated, freePending, bound, state, leaseId, createRevision } = set
   const counts = { quota, allocated, freePending, bound, state }
-  const since = { leaseId: numberOr(leaseId), createRevision: Number(createRevision), owner }
-  return { setId: Number(setId), token, ...counts, ...since }
+  return { setId: Number(setId), token, ...counts, leaseId: numberOr(leaseId), createRevision: Number(createRevision) }
 }
 
 export function idShape(info: IoasidInfo, isOwner: boolean): object {
@@ -32,13 +31,13 @@ export function idShape(info: IoasidInfo, isOwner: boolean): object {
 }
 
 export function leaseShape(lease: LeaseInfo): object {
-  const { leaseId, owner, name, ttlMs, onExpiry, references, sets, state, hold } = lease
+  const { leaseId, name, ttlMs, onExpiry, references, sets, state, hold } = lease
   const registration = hold && {
     priority: hold.priority,
     registerRevision: Number(hold.registerRevision),
     acknowledged: Number(hold.acknowledgedRevision),
   }
-  return { leaseId: Number(leaseId), owner, name, ttlMs, onExpiry, references, sets, state, hold: registration }
+  return { leaseId: Number(leaseId), name, ttlMs, onExpiry, references, sets, state, hold: registration }
 }
 
 /** What showId and showLease give, without times and names of sets. */
@@ -53,11 +52,17 @@ interface Shown {
   readonly holders: readonly { readonly sinceWallMs: number }[]
 }
 
+/** Without whose it is: the history's daemon knows its clients by their socket, and the model knows nobody. */
+function modelSet(shown: object): object {
+  const { owner: _, ...seen } = shown as Record<string, unknown>
+  return seen
+}
+
 function modelLease(shown: object): object {
-  const { leaseId, owner, name, ttlMs, onExpiry, references, sets, state, hold } = shown as Record<string, unknown>
+  const { leaseId, name, ttlMs, onExpiry, references, sets, state, hold } = shown as Record<string, unknown>
   const { names: _, ...registration } = (hold ?? {}) as Record<string, unknown>
   const seen = hold === undefined ? undefined : inOrder(registration)
-  return { leaseId, owner, name, ttlMs, onExpiry, references, sets, state, hold: seen }
+  return { leaseId, name, ttlMs, onExpiry, references, sets, state, hold: seen }
 }
 
 const inOrder = ({ priority, registerRevision, acknowledged }: Record<string, unknown>) => ({
@@ -69,7 +74,7 @@ const inOrder = ({ priority, registerRevision, acknowledged }: Record<string, un
 /** The model's answer to a change, as the SDK's are written down. */
 export function answerShape(answer: object): object {
   const { kind, set, lease, view, ...rest } = answer as Record<string, unknown>
-  if (set !== undefined) return { kind, ...(set as object) }
+  if (set !== undefined) return { kind, ...modelSet(set as object) }
   if (lease !== undefined) return { kind, ...modelLease(lease as object) }
   if (view === undefined) return { kind, ...rest }
   const { privateData: _, holders: __, ...seen } = view as Record<string, unknown>
@@ -97,7 +102,7 @@ export function readModel(model: Model, read: Read): ReadOutcome {
   )
   if (set === undefined) return refused('SET_NOT_FOUND')
   const isOwner = 'setId' in ref
-  if (!('spid' in read) && read.kind === 'set') return { answer: showSet(set) }
+  if (!('spid' in read) && read.kind === 'set') return { answer: modelSet(showSet(set)) }
   if (!('spid' in read)) {
     const ascending = [...set.ids].sort((a, b) => a.ioasid - b.ioasid)
     return { answer: { ids: ascending.map((id) => modelId(model, set, id, isOwner)) } }
