@@ -2,15 +2,19 @@ import { type CallContext, makeCall } from './call.ts'
 import { sleep } from './clock.ts'
 import { fromGrpc, type IoasidError } from './errors.ts'
 import { referenceMethods } from './lease-methods.ts'
+import type { AcknowledgeRequest } from './lease-types.ts'
 import { retryDelayMs } from './retry.ts'
 
 /** Tells the daemon what a holder has cleaned up, beside whatever else the holder does. */
 export interface Acknowledger {
   /** Everything up to it is cleaned up: sent as soon as what was sent before is answered, in place of what waits. */
-  readonly acknowledge: (revision: bigint) => void
+  readonly acknowledge: (done: Done) => void
   /** What was acknowledged and not answered is not to be sent any more. */
   readonly forget: () => void
 }
+
+/** A revision, and the history that it is of. */
+export type Done = Pick<AcknowledgeRequest, 'revision' | 'spaceId'>
 
 interface Holding {
   readonly leaseHandle: string
@@ -28,17 +32,16 @@ export function makeAcknowledger(context: CallContext, { leaseHandle, attemptMs,
   // One attempt at a time: the next one may have more to say.
   const { acknowledge } = referenceMethods(makeCall({ ...context, retry: { ...retry, maxAttempts: 1 } }))
   const deadlineMs = Math.max(1, Math.floor(Math.min(attemptMs, context.deadlineMs)))
-  let due: bigint | undefined
+  let due: Done | undefined
   let isSending = false
   let failures = 0
   let wanted = new AbortController()
 
-  const sendOnce = async (revision: bigint, signal: AbortSignal): Promise<void> => {
+  const sendOnce = async (done: Done, signal: AbortSignal): Promise<void> => {
     try {
-      await acknowledge({ leaseHandle, revision }, { deadlineMs, signal })
+      await acknowledge({ leaseHandle, ...done }, { deadlineMs, signal })
       failures = 0
-      // What waits now may be of another history, and have the same number.
-      if (due === revision && !signal.aborted) due = undefined
+      if (due === done) due = undefined
     } catch (thrown) {
       if (signal.aborted || closing.aborted) return
       failures += 1
@@ -60,8 +63,8 @@ export function makeAcknowledger(context: CallContext, { leaseHandle, attemptMs,
   }
 
   return {
-    acknowledge: (revision) => {
-      due = revision
+    acknowledge: (done) => {
+      due = done
       if (!isSending) void send()
     },
     forget: () => {
@@ -72,9 +75,9 @@ export function makeAcknowledger(context: CallContext, { leaseHandle, attemptMs,
   }
 }
 
-/** 'drop': a daemon that was not there yet has another history, as the stream will be told. */
+/** 'drop': the daemon has another history, or was not there yet: as the stream will be told, which begins anew then. */
 function judge({ code, reason }: IoasidError, failures: number): 'again' | 'drop' | 'fail' {
-  if (reason === 'FUTURE_REVISION') return 'drop'
+  if (reason === 'HISTORY_CHANGED' || reason === 'FUTURE_REVISION') return 'drop'
   switch (code) {
     case 'UNAVAILABLE':
     case 'DEADLINE_EXCEEDED':

@@ -45,6 +45,10 @@ export function encodeListLeases(request: ListLeasesRequest): WireListLeases {
 
 /** Without a request_id: done twice it is done once. */
 export function encodeAcknowledge(request: AcknowledgeRequest): WireAcknowledge {
-  check(request, ['leaseHandle', 'revision'])
-  return { lease_handle: handle('lease_handle', request.leaseHandle), revision: uint64('revision', request.revision) }
+  check(request, ['leaseHandle', 'revision', 'spaceId'])
+  return {
+    lease_handle: handle('lease_handle', request.leaseHandle),
+    revision: uint64('revision', request.revision),
+    ...given('space_id', request.spaceId, name),
+  }
 }

@@ -94,11 +94,13 @@ export interface LeaseApi {
   /**
    * A holder's word that it has cleaned up for every UNBIND and FREE at or below a revision that its subscription with
    * `hold` has told it of in whole: the references that are settled by it are dropped, and holders of the next priority
-   * are told. It renews the lease. It may be repeated; a lower revision than before takes nothing back. Reasons:
-   * LEASE_NOT_FOUND, FUTURE_REVISION.
+   * are told. It renews the lease. It may be repeated; a lower revision than before takes nothing back. Of a history that
+   * is over (HISTORY_CHANGED) there is nothing to acknowledge any more: the subscription learns of it by itself. Reasons:
+   * LEASE_NOT_FOUND, HISTORY_CHANGED, FUTURE_REVISION.
    *
    * @example
-   * if (item.kind === 'revision') await client.acknowledge({ leaseHandle, revision: item.revision })
+   * const { cursor } = subscription
+   * if (item.kind === 'revision' && cursor !== undefined) await client.acknowledge({ leaseHandle, ...cursor })
    */
   readonly acknowledge: (request: AcknowledgeRequest, options?: CallOptions) => Promise<Changed>
 }

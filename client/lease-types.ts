@@ -114,11 +114,16 @@ export interface RevokeLeaseRequest extends LeaseRequest, Change {}
  * See Client.acknowledge.
  *
  * @example
- * const request: AcknowledgeRequest = { leaseHandle, revision: item.revision }
+ * const request: AcknowledgeRequest = { leaseHandle, ...cursor }
  */
 export interface AcknowledgeRequest extends LeaseRequest {
   /** Cleaned up for everything at or below it: a cursor of the holder's own subscription, and no other. */
   readonly revision: bigint
+  /**
+   * The history that the revision belongs to, of the same cursor; another than the daemon's is HISTORY_CHANGED and settles
+   * nothing. Default: not checked, so that after a restore it would settle other teardowns of the same number: give it.
+   */
+  readonly spaceId?: string | undefined
 }
 
 /**

@@ -31,7 +31,8 @@ export type Step =
       readonly overrun: boolean
       readonly revision: bigint
     }
-  | { readonly kind: 'acknowledge'; readonly revision: bigint }
+  /** spaceId: of which history the revision is. */
+  | { readonly kind: 'acknowledge'; readonly revision: bigint; readonly spaceId: string | undefined }
   /** What was to be acknowledged before is of a history that may be gone; the snapshot's revision will do for it. */
   | { readonly kind: 'forgetAcknowledgement' }
 
@@ -98,7 +99,7 @@ function changes(book: Book, revision: bigint, notifications: readonly IoasidNot
     if (after !== undefined) steps.push({ kind: 'bind', entry: after })
   }
   // Of an id that was never bound too: its FREE may be the word that others wait for.
-  if (hasTeardown) steps.push({ kind: 'acknowledge', revision })
+  if (hasTeardown) steps.push({ kind: 'acknowledge', revision, spaceId: book.spaceId })
   return steps
 }
 
@@ -118,7 +119,7 @@ function comparison({ spaceId, held, incoming }: Book, revision: bigint): readon
     const before = held.get(entry.ioasid)
     if (before === undefined || !stays(before)) steps.push({ kind: 'bind', entry })
   }
-  steps.push({ kind: 'acknowledge', revision })
+  steps.push({ kind: 'acknowledge', revision, spaceId: incoming.spaceId })
   return steps
 }
 

@@ -52,7 +52,7 @@ async function perform(running: Running, step: Step): Promise<void> {
     case 'unbind':
       return await unbind(running, step.entry, step)
     case 'acknowledge':
-      return running.acknowledger.acknowledge(step.revision)
+      return running.acknowledger.acknowledge({ revision: step.revision, spaceId: step.spaceId })
     case 'forgetAcknowledgement':
       return running.acknowledger.forget()
   }

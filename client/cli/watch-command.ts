@@ -151,7 +151,7 @@ async function watch(
   const onPrinted = async (item: SubscriptionItem): Promise<void> => {
     if (holding === undefined) return
     await io.written()
-    await holding.printed(item, signal)
+    await holding.printed(item, subscription.cursor, signal)
   }
   try {
     await printEvents(io, session, subscription, seen, count ?? Infinity, onPrinted)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Client, Lease, NotificationType, Priority, SubscriptionItem } from '../index.ts'
+import type { Client, Cursor, Lease, NotificationType, Priority, SubscriptionItem } from '../index.ts'
 import { isIoasidError } from './failure.ts'
 import { type Io, type Session, usage } from './run.ts'
 
@@ -30,8 +30,11 @@ export interface Holding {
   readonly hold: { readonly leaseHandle: string; readonly priority: Priority }
   /** Aborted when the lease is lost; its reason is the error. */
   readonly signal: AbortSignal
-  /** Everything of an item was printed: what it tells is acknowledged, or with the next item where nobody answers. */
-  readonly printed: (item: SubscriptionItem, signal: AbortSignal) => Promise<void>
+  /**
+   * Everything of an item was printed, up to the cursor: what it tells is acknowledged, or with the next item where nobody
+   * answers.
+   */
+  readonly printed: (item: SubscriptionItem, cursor: Cursor | undefined, signal: AbortSignal) => Promise<void>
   /** Revokes the lease. */
   readonly end: () => Promise<void>
 }
@@ -49,17 +52,20 @@ export async function openHold(io: Io, { client, globals, call }: Session, flags
 }
 
 function acknowledging(client: Client, lease: Lease): Holding['printed'] {
-  let due: bigint | undefined
-  return async (item, signal) => {
-    if (isToAcknowledge(item)) due = item.revision
+  let due: Cursor | undefined
+  return async (item, cursor, signal) => {
+    if (isToAcknowledge(item)) due = cursor
     if (due === undefined) return
     try {
-      await client.acknowledge({ leaseHandle: lease.handle, revision: due }, { signal })
+      await client.acknowledge({ leaseHandle: lease.handle, ...due }, { signal })
       due = undefined
     } catch (error) {
       if (!isIoasidError(error)) throw error
+      const { code, reason } = error
+      // Of a history that is over there is nothing left to say, and the stream is the one to tell of it.
+      if (reason === 'HISTORY_CHANGED') due = undefined
       // A daemon that is away is the stream's to tell of, and to wait for.
-      const mayPass = error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED'
+      const mayPass = due === undefined || code === 'UNAVAILABLE' || code === 'DEADLINE_EXCEEDED'
       if (!signal.aborted && !mayPass) throw error
     }
   }

@@ -7,6 +7,7 @@ import { type Status, status } from '../core/query.ts'
 import type { Contradiction } from '../core/reindex.ts'
 import type { SpaceConfig, State } from '../core/state.ts'
 import type { Store } from '../store/store.ts'
+import { type Acknowledge, createAcknowledge } from './acknowledge.ts'
 import type { AnswerLimits } from './answers.ts'
 import { type Backup, createBackups } from './backup.ts'
 import { type Clock, createServingClock } from './clock.ts'
@@ -34,6 +35,8 @@ export interface Engine {
   readonly handles: Handles
   /** Carries out a change. With a request: exactly once. */
   submit(command: Command, request: Request | undefined, caller?: Caller): Promise<Outcome>
+  /** A holder has cleaned up. */
+  readonly acknowledge: Acknowledge
   /** Gives a lease its whole time again. */
   renew(leaseId: LeaseId, caller?: Caller): Promise<Outcome>
   /** What is left of a lease's time; 0 of a HELD one. */
@@ -175,6 +178,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine | Cont
     capacity: space.capacity,
     handles: createHandles(handleKey),
     submit: sequencer.submit,
+    acknowledge: createAcknowledge(sequencer, spaceId),
     renew: sequencer.renew,
     remainingMs: (leaseId) => leaseTimes.remainingMs(leaseId, sequencer.servingMs),
     read: sequencer.read,

@@ -1,7 +1,7 @@
 import { type Failure, fail } from '../core/failure.ts'
 import type { Revision } from '../core/ids.ts'
 
-/** Where a subscription may begin: contract section 4, the checks of a cursor. They come last of all. */
+/** Contract section 4, the checks of a cursor, to begin at or to acknowledge. They come last of all. */
 
 export interface History {
   readonly spaceId: string
@@ -9,7 +9,7 @@ export interface History {
   readonly compactRevision: Revision
 }
 
-export function checkSpaceId(history: History, spaceId: string): Failure | undefined {
+export function checkSpaceId(history: Pick<History, 'spaceId'>, spaceId: string): Failure | undefined {
   if (spaceId === '' || spaceId === history.spaceId) return undefined
   const message = 'This is another history of the space than the one that the cursor is of. Start from a snapshot.'
   return fail('HISTORY_CHANGED', message, { space_id: history.spaceId })

@@ -1,7 +1,7 @@
 import type { AcknowledgeRequest__Output } from '../../proto/gen/ioasid/v1/AcknowledgeRequest.ts'
 import type { SubscribeRequest__Output } from '../../proto/gen/ioasid/v1/SubscribeRequest.ts'
-import type { Command } from '../core/command.ts'
 import { NOTIFICATION_TYPES, type NotificationType, type Priority } from '../core/event.ts'
+import type { AcknowledgeRequest } from '../engine/acknowledge.ts'
 import { ALL_TYPES } from '../engine/filter.ts'
 import type { SubscribeRequest } from '../engine/subscribe.ts'
 import { type DecodeContext, decodeLease } from './decode.ts'
@@ -33,9 +33,9 @@ export function decodeSubscribe(context: DecodeContext, request: SubscribeReques
   return { sets: decodeSets(context, request), types, start, spaceId, heartbeatMs, hold }
 }
 
-export function decodeAcknowledge(context: DecodeContext, request: AcknowledgeRequest__Output): Command {
+export function decodeAcknowledge(context: DecodeContext, request: AcknowledgeRequest__Output): AcknowledgeRequest {
   const leaseId = decodeLease(context, request.lease_handle)
-  return { kind: 'acknowledge', leaseId, revision: uint64(request.revision) }
+  return { leaseId, revision: uint64(request.revision), spaceId: text('space_id', request.space_id) }
 }
 
 function decodeSets({ handles }: DecodeContext, request: SubscribeRequest__Output): SubscribeRequest['sets'] {

@@ -53,7 +53,7 @@ const PIECES_PER_TURN = 16
 export function createNotificationService(options: SubscribeOptions): UntypedServiceImplementation {
   const { engine } = options
   const Acknowledge = unary(options, 'Acknowledge', async (request: AcknowledgeRequest__Output, caller) => {
-    const changed = answered(await engine.submit(decodeAcknowledge(engine, request), undefined, caller), 'done')
+    const changed = answered(await engine.acknowledge(decodeAcknowledge(engine, request), caller), 'done')
     return isFailure(changed) ? changed : { revision: changed.revision }
   })
   return { Subscribe: createSubscribeHandler(options), Acknowledge }

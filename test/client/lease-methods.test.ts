@@ -68,6 +68,7 @@ const refused: [string, string, (client: Client) => unknown][] = [
   ['a page below zero', 'page_size', (c) => c.listLeases({ pageSize: -1 })],
   ['an acknowledgement of nobody', 'lease_handle', (c) => c.acknowledge(untyped({ revision: 1n }))],
   ['an acknowledgement of nothing', 'revision', (c) => c.acknowledge(untyped({ leaseHandle }))],
+  ['a history that is a number', 'space_id', (c) => c.acknowledge({ leaseHandle, revision: 1n, spaceId: untyped(7) })],
   ['a revision that is a number', 'revision', (c) => c.acknowledge({ leaseHandle, revision: untyped(7) })],
   ['a set of an empty lease', 'lease_handle', (c) => c.createSet({ leaseHandle: '' })],
   ['a reference without a lease', 'lease_handle', (c) => c.acquire(untyped({ setHandle, ioasid: 1 }))],
@@ -134,12 +135,12 @@ describe('the client of a holder', () => {
       return { revision: '18446744073709551615' }
     })
     const client = makeClient(() => fake.transport, manual.clock)
-    const answer = client.acknowledge({ leaseHandle, revision: 9_007_199_254_740_993n })
+    const answer = client.acknowledge({ leaseHandle, revision: 9_007_199_254_740_993n, spaceId: 'space-a' })
     await manual.advance(1_000)
     expect(await answer).toEqual({ revision: 18_446_744_073_709_551_615n })
     expect(fake.calls.map(({ path }) => path)).toEqual(Array(3).fill('/ioasid.v1.NotificationService/Acknowledge'))
     for (const { request } of fake.calls) {
-      expect(request).toEqual({ lease_handle: leaseHandle, revision: '9007199254740993' })
+      expect(request).toEqual({ lease_handle: leaseHandle, revision: '9007199254740993', space_id: 'space-a' })
     }
   })
 

@@ -101,7 +101,7 @@ describe('a table that was told too little', () => {
   it('does not take an answer of the old history for one of the new, though the numbers are the same', async () => {
     const answered = gate<Error | undefined>()
     let isOld = true
-    const { stream, log, advance } = await openTable(
+    const { stream, log, histories, advance } = await openTable(
       { acknowledge: (revision) => (revision === '12' && isOld ? answered.passed : undefined) },
       header(10),
       change(10, 10, [bind(4, 7, 101)]),
@@ -119,6 +119,7 @@ describe('a table that was told too little', () => {
     answered.pass(undefined)
     await settle()
     expect(log).toEqual(['unbound 101 7', 'acknowledge 12', 'acknowledge 12'])
+    expect(histories).toEqual([SPACE, 'space-2'])
   })
 
   it('takes another space for another history, though all its numbers are the same', async () => {
@@ -195,15 +196,31 @@ describe('acknowledgements', () => {
     expect({ acknowledged: acknowledged.length, errors }).toEqual({ acknowledged: 5, errors: [] })
   })
 
-  it('of a history that the daemon does not have are dropped: the stream will be told', async () => {
-    const { stream, acknowledged, advance, errors } = await openTable(
-      { acknowledge: (revision) => (revision === '11' ? lost('FUTURE_REVISION') : undefined) },
-      ...first,
-    )
-    for (const teardown of teardowns.slice(0, 1)) stream(0).send(teardown)
-    await advance(4_000)
-    expect({ acknowledged, errors }).toEqual({ acknowledged: ['11'], errors: [] })
-  })
+  it.each(['HISTORY_CHANGED', 'FUTURE_REVISION'])(
+    'of a history that the daemon does not have (%s) are dropped: the stream will be told, and begins anew',
+    async (reason) => {
+      let isOld = true
+      const { stream, acknowledged, histories, advance, errors, table } = await openTable(
+        { acknowledge: (revision) => (revision === '11' && isOld ? lost(reason) : undefined) },
+        ...first,
+      )
+      for (const teardown of teardowns.slice(0, 1)) stream(0).send(teardown)
+      await advance(4_000)
+      expect({ acknowledged, histories, errors }).toEqual({ acknowledged: ['11'], histories: [SPACE], errors: [] })
+      stream(0).end(down())
+      await advance(100)
+      stream(1).end(lost('HISTORY_CHANGED'))
+      await advance(200)
+      isOld = false
+      stream(2).send({ ...header(11), space_id: 'space-2' })
+      stream(2).send({ ...snapshotEnd(11), space_id: 'space-2' })
+      await settle()
+      stream(2).send({ ...change(12, 11, [free(12, 9)]), space_id: 'space-2' })
+      await settle()
+      expect(histories).toEqual([SPACE, 'space-2', 'space-2'])
+      expect({ size: table.size, errors }).toEqual({ size: 0, errors: [] })
+    },
+  )
 
   it.each([
     ['PERMISSION_DENIED', 1],

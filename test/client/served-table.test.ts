@@ -51,7 +51,10 @@ describe('the SDK and the daemon', () => {
     expect(await failureOf(client.release({ setHandle, ioasid, leaseHandle }))).toMatchObject({ reason: 'NOT_HELD' })
     const tooHigh = await failureOf(client.acknowledge({ leaseHandle, revision: 99n }))
     expect(tooHigh).toMatchObject({ reason: 'FUTURE_REVISION' })
-    const { revision } = await client.acknowledge({ leaseHandle, revision: freed.revision })
+    const past = { leaseHandle, revision: freed.revision, spaceId: 'another' }
+    expect(await failureOf(client.acknowledge(past))).toMatchObject({ reason: 'HISTORY_CHANGED' })
+    const { spaceId } = await client.getStatus()
+    const { revision } = await client.acknowledge({ leaseHandle, revision: freed.revision, spaceId })
     expect(revision).toBe(freed.revision + 1n)
     expect(await client.acknowledge({ leaseHandle, revision: freed.revision })).toEqual({ revision })
     expect((await client.getLease({ leaseHandle })).hold?.acknowledgedRevision).toBe(freed.revision)

@@ -35,6 +35,8 @@ export function setUpTable({ options = {}, acknowledge = () => undefined, renew,
   const manual = manualClock(1)
   const log: string[] = []
   const acknowledged: string[] = []
+  /** Of which history each of them was. */
+  const histories: unknown[] = []
   const renewals: number[] = []
   let ttlMs = ''
   const fake = fakeTransport(async (path, request) => {
@@ -58,6 +60,7 @@ export function setUpTable({ options = {}, acknowledge = () => undefined, renew,
     }
     if (method !== 'Acknowledge') return undefined
     acknowledged.push(String(request['revision']))
+    histories.push(request['space_id'])
     log.push(`acknowledge ${request['revision']}`)
     return acknowledge(String(request['revision']))
   }
@@ -80,7 +83,7 @@ export function setUpTable({ options = {}, acknowledge = () => undefined, renew,
   const opening = client.openPasidTable(all)
   // A test that does not look at it has nothing to say of it.
   opening.catch(() => {})
-  return { ...manual, ...fake, client, opening, stream, log, acknowledged, renewals, errors }
+  return { ...manual, ...fake, client, opening, stream, log, acknowledged, histories, renewals, errors }
 }
 
 /** An open table, after what the daemon says first; the log begins after it. */
@@ -92,6 +95,7 @@ export async function openTable(world: World, ...first: SubscribeResponse[]) {
   await settle()
   set.log.length = 0
   set.acknowledged.length = 0
+  set.histories.length = 0
   return { ...set, table }
 }
 

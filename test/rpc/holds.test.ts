@@ -120,6 +120,24 @@ describe('a hold that is refused', () => {
     expect(await refusalOf(acknowledge('', '1'))).toMatchObject({ reason: 'INVALID_FIELD' })
     expect(await refusalOf(acknowledge(vm, '1'))).toMatchObject({ reason: 'LEASE_NOT_FOUND' })
   })
+
+  it('Acknowledge of another history is HISTORY_CHANGED and changes nothing, of the stream’s own it is taken', async () => {
+    const { kvm, hold, acknowledge, bind, free } = served
+    const stream = hold(kvm, 'CPU')
+    const { space_id } = await nextOf(stream)
+    await bind(70)
+    await free(1)
+    expect(await refusalOf(acknowledge(kvm, '7', `${space_id}-before`))).toMatchObject({
+      status: 'OUT_OF_RANGE',
+      reason: 'HISTORY_CHANGED',
+      metadata: { space_id },
+    })
+    expect(await served.status()).toMatchObject({ revision: '7', free_pending: 1 })
+    expect(await refusalOf(acknowledge(kvm, '7', 'x\n'))).toMatchObject({ reason: 'INVALID_FIELD' })
+    expect(await refusalOf(acknowledge('lease-guess', '7', 'x'))).toMatchObject({ reason: 'LEASE_NOT_FOUND' })
+    expect(await acknowledge(kvm, '7', space_id)).toEqual({ revision: '8' })
+    expect(await served.status()).toMatchObject({ revision: '8', free_pending: 0 })
+  })
 })
 
 describe('the end of a holder’s stream', () => {

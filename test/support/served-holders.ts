@@ -26,8 +26,8 @@ export async function serveHolders(options: ServeOptions = {}) {
     /** After everything up to now, if nothing else is said. */
     hold: (lease_handle: string, priority: string, from: object = { after_revision: '4' }) =>
       open({ tokens: ['vm'], hold: true, lease_handle, priority, heartbeat_ms: 60_000, ...from }),
-    acknowledge: (lease_handle: string, revision: string) =>
-      served.wire.call('ioasid.v1.NotificationService', 'Acknowledge', { lease_handle, revision }),
+    acknowledge: (lease_handle: string, revision: string, space_id = '') =>
+      served.wire.call('ioasid.v1.NotificationService', 'Acknowledge', { lease_handle, revision, space_id }),
     bind: (spid: number) => served.ioasid('Allocate', { set_handle: vm, spids: [spid] }),
     free: (...ioasids: number[]) => served.ioasid('Free', { set_handle: vm, ioasids }),
     status: () => served.wire.call('ioasid.v1.AdminService', 'GetStatus', {}),
@@ -43,6 +43,7 @@ interface Told {
   readonly revision: string
   readonly prev_revision: string
   readonly subscription_id: string
+  readonly space_id: string
   readonly notifications: readonly { readonly type: string; readonly ioasid?: number; readonly overrun: boolean }[]
 }
 

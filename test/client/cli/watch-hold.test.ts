@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { grpcError } from '../grpc-error.ts'
 import { settle } from '../manual-clock.ts'
-import { bind, change, free, header, heartbeat, snapshotEnd, unbind } from '../messages.ts'
+import { bind, change, free, header, heartbeat, SPACE, snapshotEnd, unbind } from '../messages.ts'
 import { gate } from '../table.ts'
 import { ioasidctl } from './fake-io.ts'
 
@@ -61,6 +61,7 @@ describe('watch --hold', () => {
     stream(0).send(teardown)
     expect(await code).toBe(0)
     expect(asked).toEqual(['GrantLease', 'Acknowledge 10', 'Acknowledge 12', 'RevokeLease'])
+    expect(calls[2]?.request).toEqual({ lease_handle: 'key', revision: '12', space_id: SPACE })
     expect(out()).toBe(`4  BIND        vm-a  ioasid 7  spid 101  snapshot
 12  UNBIND      vm-a  ioasid 7  spid 101  overrun
 12  FREE        vm-a  ioasid 7
@@ -139,6 +140,19 @@ resume with --after-revision 12 --space-id space-1
     interrupt.abort()
     expect(await code).toBe(130)
     expect(asked.at(-1)).toBe('RevokeLease')
+  })
+
+  it('acknowledges nothing again of a history that is over, and leaves it to the stream to end by that', async () => {
+    const changed = () => grpcError('OUT_OF_RANGE', 'another history', { reason: 'HISTORY_CHANGED' })
+    const answer = (method: string) => (method === 'Acknowledge' ? changed() : undefined)
+    const { code, stream, asked } = await hold({ answer })
+    for (const message of begin) stream(0).send(message)
+    stream(0).send(heartbeat(11, 10))
+    await settle()
+    expect(asked).toEqual(['GrantLease', 'Acknowledge 10'])
+    stream(0).end(changed())
+    expect(await code).toBe(1)
+    expect(asked).toEqual(['GrantLease', 'Acknowledge 10', 'RevokeLease'])
   })
 
   it('revokes its lease however it ends: by the user, by its time, by an error of the stream', async () => {
