@@ -95,6 +95,8 @@ export async function startHolder({ client, ledger, priority, below, hear }: Hol
   const { lease } = await client.grantLease({ ttlMs: LEASE_TTL_MS, name: priority })
   const { leaseHandle } = lease
   const leaseId = Number(lease.leaseId)
+  // The same after every restart.
+  const { spaceId } = await client.getStatus()
   let toldRevision = 0
   let saidMax = 0
   let isOver = false
@@ -111,7 +113,7 @@ export async function startHolder({ client, ledger, priority, below, hear }: Hol
   const acknowledge = async (revision: number) => {
     // Said is said, answered or not.
     saidMax = revision
-    const answer = await client.acknowledge({ leaseHandle, revision: BigInt(revision) })
+    const answer = await client.acknowledge({ leaseHandle, revision: BigInt(revision), spaceId })
     const acknowledged = { leaseId, revision }
     const rest = { requestId: undefined, item: undefined, revision: Number(answer.revision), event: undefined }
     ledger.answers.push({ atMs: afterNowMs(), ...rest, acknowledged })
