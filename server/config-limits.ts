@@ -14,7 +14,7 @@ export const LOAD_FLAGS = {
     'connections of one identity, where there is a policy',
   ),
   'max-own-calls': flag('Limits', count(1, 10_000_000), '4096', 'calls under way, streams too, likewise'),
-  'max-own-requests': flag('Limits', count(1, 100_000_000), '5000', 'requests a second, likewise'),
+  'max-own-requests': flag('Limits', count(1, 100_000_000), '2000', 'requests a second, likewise'),
   'max-own-in-flight': flag('Limits', bytes('8MiB', '64GiB'), '32MiB', 'requests and unread answers, likewise'),
 } as const
 
