@@ -1,16 +1,12 @@
 import { type Logger, pino, stdSerializers } from 'pino'
 import type { LogConfig } from './config.ts'
+import type { LogDestination } from './log-destination.ts'
 
 /** What of pino the daemon uses, beside what its rpc layer does. */
 export type DaemonLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>
 
 /** A log whose level can change while it is used. */
 export type LeveledLog = DaemonLog & Pick<Logger, 'level'>
-
-/** Where lines go. A write must be done when it returns: the last word must get out before the process ends. */
-export interface LogDestination {
-  write(line: string): void
-}
 
 /** A log of lines, as JSON or as text for people. */
 export function createLog({ level, format }: LogConfig, destination: LogDestination): LeveledLog {
@@ -24,13 +20,6 @@ export function createLog({ level, format }: LogConfig, destination: LogDestinat
   }
   if (format === 'json') return pino(options, destination)
   return pino(options, { write: (line) => destination.write(toText(JSON.parse(line))) })
-}
-
-/** Standard error. Where nobody reads it any more, that is no reason to end: a daemon outlives what started it. */
-export function standardError(): LogDestination {
-  const destination = pino.destination({ dest: 2, sync: true })
-  destination.on('error', () => undefined)
-  return destination
 }
 
 /** `2026-01-31T12:00:00.000Z WARN  what happened key=value`. */

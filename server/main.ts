@@ -6,6 +6,7 @@ import { loadConfig, USAGE } from './config.ts'
 import type { Host } from './config-flags.ts'
 import type { Daemon } from './daemon.ts'
 import { systemChance, systemClock } from './engine/clock.ts'
+import { standardError } from './log-destination.ts'
 import { createNotify } from './notify.ts'
 import { createReload, logLevelPart } from './reload.ts'
 import { takeHandedOver } from './socket-activation.ts'
@@ -26,8 +27,13 @@ function write(fd: 1 | 2, text: string): void {
   }
 }
 
+/** Nothing is left out before there is a log. */
+let sayLeftOut: (lines: number) => void = () => undefined
+const stderr = standardError({ after: systemClock.after, leftOut: (lines) => sayLeftOut(lines) })
+
 function end(exitCode: number, lastWord = ''): never {
-  if (lastWord !== '') write(2, `ioasidd: ${lastWord}\n`)
+  if (lastWord !== '') stderr.write(`ioasidd: ${lastWord}\n`)
+  stderr.flush()
   process.exit(exitCode)
 }
 
@@ -64,11 +70,12 @@ if (loaded.kind === 'text') {
   end(0)
 }
 
-const { createLog, standardError, startDaemon } = await orEnd(async () => ({
+const { createLog, startDaemon } = await orEnd(async () => ({
   ...(await import('./daemon.ts')),
   ...(await import('./log.ts')),
 }))
-const log = createLog(loaded.config.log, standardError())
+const log = createLog(loaded.config.log, stderr)
+sayLeftOut = (lines) => log.error({ lines }, 'lines of the log are missing here: nobody read them in time')
 for (const warning of loaded.warnings) log.warn({}, warning)
 
 const { reload, addParts } = createReload({ settings: loaded.settings, load, parts: [logLevelPart(log)], log })
