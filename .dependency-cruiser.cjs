@@ -100,6 +100,18 @@ module.exports = {
       { path: '^(server|client|proto)/', pathNot: '^server/observability/tracing\\.ts$' },
       { path: npm('@opentelemetry/api') },
     ),
+    rule(
+      'signals-come-first',
+      'main.ts loads nothing before it handles signals: types and start.ts, which it imports when it does.',
+      { path: '^server/main\\.ts$' },
+      { pathNot: '^server/start\\.ts$' },
+    ),
+    rule(
+      'start-is-loaded-late',
+      'Nobody imports start.ts but as types, or when it is called.',
+      { path: '^(server|test)/' },
+      { path: '^server/start\\.ts$', dependencyTypesNot: ['dynamic-import', 'type-only'] },
+    ),
     rule('server-is-no-client', 'The server does not need the client.', { path: '^server/' }, { path: '^client/' }),
     rule(
       'proto-stands-alone',

@@ -81,7 +81,8 @@ const cases: [string, string, string | undefined][] = [
   ['server/observability/d.ts', '@opentelemetry/api', 'opentelemetry-in-one-file'],
   ['server/rpc/e.ts', '../observability/a.ts', 'observed-from-outside'],
 
-  ['server/main.ts', './store/lmdb.ts', undefined],
+  ['server/main.ts', './store/lmdb.ts', 'signals-come-first'],
+  ['server/g.ts', './store/lmdb.ts', undefined],
   ['server/a.ts', '../client/index.ts', 'server-is-no-client'],
   ['server/b.ts', '../test/support.ts', 'tests-are-leaves'],
   ['server/c.ts', 'fast-check', 'runtime-dependencies-are-declared'],
