@@ -14,7 +14,7 @@ import type { CallObserver } from './observer.ts'
 import { createSetService } from './set-service.ts'
 import type { After } from './stream.ts'
 
-/** Every service of the contract. What is not there yet has no handler, and grpc-js answers UNIMPLEMENTED. */
+/** Every service of the contract, for one listener: health and reflection, which are no part of it, stand beside them. */
 
 export interface Service {
   readonly name: ServiceName

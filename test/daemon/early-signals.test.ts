@@ -43,6 +43,9 @@ async function startLoading(...flags: string[]) {
   return { child, output, closed, load: () => child.stdin.write('x') }
 }
 
+/** While a hook of its loader waits Node 24 looks after no signal, so that early ones come when the daemon serves. */
+const looksAfterSignals = Number.parseInt(process.versions.node, 10) < 24
+
 const DAEMON = ['--listen', '127.0.0.1:0', '--store', 'memory']
 
 test('before anything is loaded SIGHUP asks for a reload once it serves, and SIGUSR1 opens no inspector', async () => {
@@ -55,8 +58,8 @@ test('before anything is loaded SIGHUP asks for a reload once it serves, and SIG
   child.kill('SIGTERM')
   expect(await closed).toEqual([0, null])
   expect(output.stdout).toMatch(/^loading\nready \S+\n$/)
-  // While this hook waits Node 24 looks after no signal: then both come when it serves, and the second while the first is read.
-  expect(output.stderr.match(/"reloaded"/g)?.length).toBeLessThanOrEqual(2)
+  // Late, the second comes while the first is carried out, and may ask for one more.
+  expect(output.stderr.match(/"reloaded"/g)?.length).toBeLessThanOrEqual(looksAfterSignals ? 1 : 2)
   expect(output.stderr).not.toContain('Debugger')
 })
 
@@ -65,9 +68,9 @@ test.each(['SIGTERM', 'SIGINT'] as const)('before anything is loaded %s ends it 
   child.kill(signal)
   // The thread that waits to load has to end first.
   load()
-  // Likewise it is then taken leave of, once it serves.
   expect(await closed).toEqual([0, null])
-  expect(output.stdout).toMatch(/^loading\n(ready \S+\n)?$/)
+  if (looksAfterSignals) expect(output).toEqual({ stdout: 'loading\n', stderr: '' })
+  else expect(output.stdout).toMatch(/^loading\n(ready \S+\n)?$/)
 })
 
 test('a command ends by signals as programs do', async () => {
