@@ -74,7 +74,7 @@ export function answersUpTo(revision: Revision): (mark: Mark) => readonly Mark[]
     if (kept.length === 0) return []
     const key = markKey(place)
     place += kept.length
-    return [{ key, value: Buffer.from(JSON.stringify(kept)) }]
+    return [{ key, value: encode(kept) }]
   }
 }
 
@@ -84,7 +84,8 @@ interface Group {
   /** The place of the first, in the queue of all. */
   readonly first: number
   /** As they will be written; none once they are. */
-  texts: string[]
+  kept: Kept[]
+  /** About as many as they will take. */
   bytes: number
   /** How many are still kept; the mark goes with the last. */
   left: number
@@ -131,13 +132,13 @@ export function createAnswers(limits: AnswerLimits): Answers & { restore(mark: M
 
   const newGroup = (isSealed: boolean): Group => {
     const first = base + queue.length
-    return { mark: markKey(first), first, texts: [], bytes: 0, left: 0, isSealed }
+    return { mark: markKey(first), first, kept: [], bytes: 0, left: 0, isSealed }
   }
 
   /** The group that takes a further answer of so many bytes. */
   const openGroup = (bytes: number): Group => {
     const last = unsealed.at(-1)
-    if (last !== undefined && last.texts.length < ANSWERS_OF_MARK && last.bytes + bytes <= BYTES_OF_MARK) return last
+    if (last !== undefined && last.kept.length < ANSWERS_OF_MARK && last.bytes + bytes <= BYTES_OF_MARK) return last
     const group = newGroup(false)
     unsealed.push(group)
     return group
@@ -162,22 +163,22 @@ export function createAnswers(limits: AnswerLimits): Answers & { restore(mark: M
       const isKept = kept.servingMs + limits.requestWindowMs > servingMs
       return isKept ? { mark: group.mark, index: place - group.first } : undefined
     },
-    remember: (key, remembered) => {
-      const text = encode(key, remembered)
-      const group = openGroup(text.length)
-      group.texts.push(text)
-      group.bytes += text.length
-      add(key, remembered.servingMs, group)
-      drop(remembered.servingMs, DROPPED_BY_NEW)
-      return text.length
+    remember: (key, { meaning, servingMs, revision, answer }) => {
+      const bytes = weigh(key, answer)
+      const group = openGroup(bytes)
+      group.kept.push({ key, meaning, servingMs, revision, answer })
+      group.bytes += bytes
+      add(key, servingMs, group)
+      drop(servingMs, DROPPED_BY_NEW)
+      return bytes
     },
     seal: () => {
       const marks = due
       due = []
       for (const group of unsealed) {
         // What the limit has pushed out meanwhile is not written any more.
-        if (group.left > 0) marks.push({ key: group.mark, value: Buffer.from(`[${group.texts.join(',')}]`) })
-        group.texts = []
+        if (group.left > 0) marks.push({ key: group.mark, value: encode(group.kept) })
+        group.kept = []
         group.isSealed = true
       }
       unsealed = []
@@ -218,8 +219,28 @@ interface Kept extends Remembered {
   readonly key: RequestKey
 }
 
-function encode(key: RequestKey, remembered: Remembered): string {
-  return JSON.stringify({ key, ...remembered } satisfies Kept)
+/** About how many bytes an answer will take: nothing is encoded to know it. */
+function weigh(key: RequestKey, answer: Answer): number {
+  return 256 + key.length + weighLists(answer)
+}
+
+function weighLists(answer: Answer): number {
+  switch (answer.kind) {
+    case 'allocated':
+      return answer.runs.length * 8
+    case 'freed':
+      return answer.references.length * 4
+    case 'found':
+      return answer.view.devices.reduce((bytes, device) => bytes + device.length + 3, 0)
+    default:
+      // A name or two.
+      return 512
+  }
+}
+
+/** All of them at once, which takes half as long as one by one. */
+function encode(answers: readonly Kept[]): Uint8Array {
+  return Buffer.from(JSON.stringify(answers))
 }
 
 function parse(value: Uint8Array): readonly Kept[] {

@@ -13,7 +13,23 @@ export function requestKey(caller: string, requestId: string): RequestKey {
  * is no number: sent again after a restart with another capacity, the request still means the same. A checksum is enough:
  * it is to find mistakes, of which it misses one in 2^32, and who looks for one is given an old answer of his own.
  */
-export function meaningOf(command: Command, capacity: number): number {
-  const toEnd = command.kind === 'allocate' && command.max === capacity - 1
-  return crc32(JSON.stringify(toEnd ? { ...command, max: null } : command))
+export type MeaningOf = (command: Command) => number
+
+/** Commands that follow one another are often alike, and then the checksum of the first one is that of all. */
+export function createMeaningOf(capacity: number): MeaningOf {
+  let last: { readonly command: Command; readonly meaning: number } | undefined
+  return (command) => {
+    if (last !== undefined && isAlike(last.command, command)) return last.meaning
+    const toEnd = command.kind === 'allocate' && command.max === capacity - 1
+    const meaning = crc32(JSON.stringify(toEnd ? { ...command, max: null } : command))
+    last = { command, meaning }
+    return meaning
+  }
+}
+
+/** Whether every field is the same; two lists are not, whatever they hold. */
+function isAlike(one: Command, other: Command): boolean {
+  for (const name in one) if (one[name as keyof Command] !== other[name as keyof Command]) return false
+  for (const name in other) if (!(name in one)) return false
+  return true
 }

@@ -16,7 +16,7 @@ import type { ServingClock } from './clock.ts'
 import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts'
 import type { LeaseTimes } from './lease-times.ts'
 import type { SequencerPulse } from './pulse.ts'
-import { meaningOf, type RequestKey } from './request-digest.ts'
+import { createMeaningOf, type RequestKey } from './request-digest.ts'
 
 /**
  * The one writer. A command is decided and evolved at once, in the order of arrival, and is ahead of the disk then; nothing
@@ -83,6 +83,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
   const { store, state, answers, leaseTimes, clock, serving, maxUndurableBytes } = options
   const batches = createGroupCommit({ ...options, late: answers })
   const { keep, schedule, settled, stop } = batches
+  const meaningOf = createMeaningOf(state.config.capacity)
   let draining: Failure | undefined
   let repeated = 0
   let reused = 0
@@ -134,7 +135,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     // Whether or not there was something to settle, its holder has shown that it lives.
     if (command.kind === 'acknowledge') keepAlive(command.leaseId)
     if (request !== undefined) {
-      const meaning = meaningOf(command, state.config.capacity)
+      const meaning = meaningOf(command)
       const remembered = { meaning, servingMs, revision, answer }
       batches.expect(answers.remember(request.key, remembered))
     }
@@ -166,7 +167,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     // Let go of between the look and the read: then this is a new request, as it would have been a moment later.
     if (kept === undefined) return submit(command, request, caller)
     const { meaning, revision, answer } = kept
-    if (meaning === meaningOf(command, state.config.capacity)) {
+    if (meaning === meaningOf(command)) {
       keepAlive(leaseKeptBy(command, answer))
       repeated += 1
       return (await settled()) ?? { answer, revision }

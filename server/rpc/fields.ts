@@ -13,11 +13,15 @@ const MAX_DATA_BYTES = 4096
 /** Bytes that are no UTF-8 decode to U+FFFD, so two different names would become one: it is refused wherever it stands. */
 const REPLACEMENT = '\uFFFD'
 const FORBIDDEN = /[\p{Cc}\u2028\u2029\uFFFD]/u
+/** What nearly all texts are, and no rule forbids; a byte for each character. */
+const PRINTABLE_ASCII = /^[ -~]*$/
 
 /** A token, prefix or device name; it may be empty. */
 export function text(field: string, value: string, maxBytes = MAX_TEXT_BYTES): string {
-  const bytes = Buffer.byteLength(value)
+  const isPlain = PRINTABLE_ASCII.test(value)
+  const bytes = isPlain ? value.length : Buffer.byteLength(value)
   if (bytes > maxBytes) return refuseField(field, `${bytes} bytes long; at most ${maxBytes} are allowed.`)
+  if (isPlain) return value
   if (value.includes(REPLACEMENT))
     return refuseField(field, 'not UTF-8, or holds U+FFFD, which stands for what is not.')
   if (FORBIDDEN.test(value)) return refuseField(field, 'holds a control character or a line separator.')

@@ -222,7 +222,7 @@ export const BUGS: readonly PlantedBug[] = [
   {
     name: 'the meaning of a request_id is not looked at',
     file: 'engine/sequencer.ts',
-    find: 'if (meaning === meaningOf(command, state.config.capacity)) {',
+    find: 'if (meaning === meaningOf(command)) {',
     replace: "if (meaning !== '') {",
     by: ['exactly-once', 'answers-in-order'],
   },
