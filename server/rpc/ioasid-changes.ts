@@ -1,23 +1,17 @@
-import type { AcquireRequest__Output } from '../../proto/gen/ioasid/v1/AcquireRequest.ts'
 import type { AcquireResponse } from '../../proto/gen/ioasid/v1/AcquireResponse.ts'
-import type { AllocateRequest__Output } from '../../proto/gen/ioasid/v1/AllocateRequest.ts'
 import type { AllocateResponse } from '../../proto/gen/ioasid/v1/AllocateResponse.ts'
-import type { AttachDataRequest__Output } from '../../proto/gen/ioasid/v1/AttachDataRequest.ts'
-import type { AttachSpidRequest__Output } from '../../proto/gen/ioasid/v1/AttachSpidRequest.ts'
-import type { DetachDataRequest__Output } from '../../proto/gen/ioasid/v1/DetachDataRequest.ts'
-import type { DetachSpidRequest__Output } from '../../proto/gen/ioasid/v1/DetachSpidRequest.ts'
-import type { FreeRequest__Output } from '../../proto/gen/ioasid/v1/FreeRequest.ts'
 import type { FreeResponse } from '../../proto/gen/ioasid/v1/FreeResponse.ts'
-import type { ReleaseRequest__Output } from '../../proto/gen/ioasid/v1/ReleaseRequest.ts'
 import type { ReleaseResponse } from '../../proto/gen/ioasid/v1/ReleaseResponse.ts'
 import type { Caller } from '../core/caller.ts'
-import type { Command } from '../core/command.ts'
+import type { Answer, AnswerOf, Command } from '../core/command.ts'
 import { type Failure, isFailure } from '../core/failure.ts'
 import type { Revision } from '../core/ids.ts'
 import { idsOf } from '../core/runs.ts'
 import type { Engine } from '../engine/engine.ts'
-import { change } from './change.ts'
+import type { Outcome } from '../engine/sequencer.ts'
+import { answered } from './change.ts'
 import {
+  type DecodeContext,
   decodeAcquire,
   decodeAllocate,
   decodeAttachData,
@@ -26,55 +20,53 @@ import {
   decodeDetachSpid,
   decodeFree,
   decodeRelease,
+  decodeRequestId,
 } from './decode.ts'
 import { encodeFreed } from './encode.ts'
 
 /** The changes that are RPCs of their own and items of a Batch: the same request means the same in both. */
-export interface IoasidChanges {
-  allocate(request: AllocateRequest__Output, caller: Caller): Promise<AllocateResponse | Failure>
-  free(request: FreeRequest__Output, caller: Caller): Promise<FreeResponse | Failure>
-  attach_spid(request: AttachSpidRequest__Output, caller: Caller): Promise<Done | Failure>
-  detach_spid(request: DetachSpidRequest__Output, caller: Caller): Promise<Done | Failure>
-  attach_data(request: AttachDataRequest__Output, caller: Caller): Promise<Done | Failure>
-  detach_data(request: DetachDataRequest__Output, caller: Caller): Promise<Done | Failure>
-  acquire(request: AcquireRequest__Output, caller: Caller): Promise<AcquireResponse | Failure>
-  release(request: ReleaseRequest__Output, caller: Caller): Promise<ReleaseResponse | Failure>
+export const IOASID_CHANGES = {
+  allocate: change('allocated', decodeAllocate, ({ runs }, revision): AllocateResponse => {
+    return { ioasids: idsOf(runs), revision }
+  }),
+  // The same ids as the first time, in the same order: a repeat means what the first request meant.
+  free: change('freed', decodeFree, (answer, revision, { ioasids }): FreeResponse => {
+    return { results: encodeFreed(ioasids, answer), revision }
+  }),
+  attach_spid: change('done', decodeAttachSpid, toDone),
+  detach_spid: change('done', decodeDetachSpid, toDone),
+  attach_data: change('done', decodeAttachData, toDone),
+  detach_data: change('done', decodeDetachData, toDone),
+  acquire: change('acquired', decodeAcquire, ({ references }, revision): AcquireResponse => {
+    return { references: String(references), revision }
+  }),
+  release: change('released', decodeRelease, ({ references, reclaimed }, revision): ReleaseResponse => {
+    return { references: String(references), reclaimed, revision }
+  }),
 }
 
-interface Done {
-  readonly revision: Revision
+function toDone(_answer: AnswerOf<'done'>, revision: Revision) {
+  return { revision }
 }
 
-export function createIoasidChanges(engine: Engine): IoasidChanges {
-  const done = async (command: Command, request: { readonly request_id: string }, caller: Caller) => {
-    const changed = await change(engine, command, request, 'done', caller)
-    return isFailure(changed) ? changed : { revision: changed.revision }
-  }
+export interface Change<Request, Response> {
+  /** Decided when it returns. Throws Refused. */
+  submit(engine: Engine, request: Request, caller: Caller): Promise<Outcome>
+  /** What the request is answered with. */
+  toResponse(request: Request, outcome: Outcome): Response | Failure
+}
+
+function change<Request extends { readonly request_id: string }, Kind extends Answer['kind'], Response>(
+  kind: Kind,
+  decode: (context: DecodeContext, request: Request) => Command,
+  encode: (answer: AnswerOf<Kind>, revision: Revision, request: Request) => Response,
+): Change<Request, Response> {
   return {
-    allocate: async (request, caller) => {
-      const changed = await change(engine, decodeAllocate(engine, request), request, 'allocated', caller)
-      return isFailure(changed) ? changed : { ioasids: idsOf(changed.answer.runs), revision: changed.revision }
-    },
-    free: async (request, caller) => {
-      const changed = await change(engine, decodeFree(engine, request), request, 'freed', caller)
-      if (isFailure(changed)) return changed
-      // The same ids as the first time, in the same order: a repeat means what the first request meant.
-      return { results: encodeFreed(request.ioasids, changed.answer), revision: changed.revision }
-    },
-    attach_spid: async (request, caller) => done(decodeAttachSpid(engine, request), request, caller),
-    detach_spid: async (request, caller) => done(decodeDetachSpid(engine, request), request, caller),
-    attach_data: async (request, caller) => done(decodeAttachData(engine, request), request, caller),
-    detach_data: async (request, caller) => done(decodeDetachData(engine, request), request, caller),
-    acquire: async (request, caller) => {
-      const changed = await change(engine, decodeAcquire(engine, request), request, 'acquired', caller)
-      if (isFailure(changed)) return changed
-      return { references: String(changed.answer.references), revision: changed.revision }
-    },
-    release: async (request, caller) => {
-      const changed = await change(engine, decodeRelease(engine, request), request, 'released', caller)
-      if (isFailure(changed)) return changed
-      const { references, reclaimed } = changed.answer
-      return { references: String(references), reclaimed, revision: changed.revision }
+    submit: (engine, request, caller) =>
+      engine.submit(decode(engine, request), decodeRequestId(request, caller), caller),
+    toResponse: (request, outcome) => {
+      const changed = answered(outcome, kind)
+      return isFailure(changed) ? changed : encode(changed.answer, changed.revision, request)
     },
   }
 }

@@ -14,7 +14,7 @@ import { change } from './change.ts'
 import { decodeFindBySpid, decodeFreeAll, decodePresented, decodeRequestId, decodeSetRef } from './decode.ts'
 import type { SizedBatch } from './definitions.ts'
 import { encodeIoasid, weighIoasid } from './encode.ts'
-import { createIoasidChanges } from './ioasid-changes.ts'
+import { type Change, IOASID_CHANGES } from './ioasid-changes.ts'
 import { decodePage, encodePage } from './paging.ts'
 import { type Calls, unary } from './unary.ts'
 
@@ -47,16 +47,19 @@ function withOwn(view: IoasidView, now: IoasidView | Failure): IoasidView {
 
 /** IoasidService: contract section 4. */
 export function createIoasidService(engine: Engine, calls: Calls): UntypedServiceImplementation {
-  const changes = createIoasidChanges(engine)
+  const changing = <Request, Response extends object>(name: string, change: Change<Request, Response>) =>
+    unary<Request, Response>(calls, name, async (request, caller) => {
+      return change.toResponse(request, await change.submit(engine, request, caller))
+    })
   const handlers: Pick<IoasidServiceHandlers, Served> = {
-    Allocate: unary(calls, 'Allocate', changes.allocate),
-    Free: unary(calls, 'Free', changes.free),
-    AttachSpid: unary(calls, 'AttachSpid', changes.attach_spid),
-    DetachSpid: unary(calls, 'DetachSpid', changes.detach_spid),
-    AttachData: unary(calls, 'AttachData', changes.attach_data),
-    DetachData: unary(calls, 'DetachData', changes.detach_data),
-    Acquire: unary(calls, 'Acquire', changes.acquire),
-    Release: unary(calls, 'Release', changes.release),
+    Allocate: changing('Allocate', IOASID_CHANGES.allocate),
+    Free: changing('Free', IOASID_CHANGES.free),
+    AttachSpid: changing('AttachSpid', IOASID_CHANGES.attach_spid),
+    DetachSpid: changing('DetachSpid', IOASID_CHANGES.detach_spid),
+    AttachData: changing('AttachData', IOASID_CHANGES.attach_data),
+    DetachData: changing('DetachData', IOASID_CHANGES.detach_data),
+    Acquire: changing('Acquire', IOASID_CHANGES.acquire),
+    Release: changing('Release', IOASID_CHANGES.release),
 
     FreeAll: unary(calls, 'FreeAll', async (request, caller) => {
       const changed = await change(engine, decodeFreeAll(engine, request), request, 'freed_all', caller)
@@ -119,6 +122,6 @@ export function createIoasidService(engine: Engine, calls: Calls): UntypedServic
   }
   return {
     ...handlers,
-    Batch: unary(calls, 'Batch', (batch: SizedBatch, caller) => runBatch(changes, calls.log, batch, caller)),
+    Batch: unary(calls, 'Batch', (batch: SizedBatch, caller) => runBatch(engine, calls.log, batch, caller)),
   }
 }

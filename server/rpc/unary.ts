@@ -28,10 +28,15 @@ export async function attempt<Request, Response extends object>(
     mustBeReadable(request)
     return await method(request, caller)
   } catch (cause) {
-    if (cause instanceof Refused) return cause.failure
-    log.error({ method: name, cause }, 'a call failed in a way that nobody thought of')
-    return undefined
+    return failureOf(log, name, cause)
   }
+}
+
+/** Of what a method threw. `undefined`: a bug or a broken medium, which is in the log now. */
+export function failureOf(log: Log, name: string, cause: unknown): Failure | undefined {
+  if (cause instanceof Refused) return cause.failure
+  log.error({ method: name, cause }, 'a call failed in a way that nobody thought of')
+  return undefined
 }
 
 /** The one place where a unary call is answered. A handler that rejects would kill the process. */
