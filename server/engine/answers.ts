@@ -1,7 +1,7 @@
 import type { Answer } from '../core/command.ts'
 import type { Revision } from '../core/ids.ts'
 import { type Mark, type MarkChange, StoreError } from '../store/store.ts'
-import type { RequestKey } from './request-digest.ts'
+import { type RequestKey, readKey, writeKey } from './request-digest.ts'
 
 /**
  * Exactly once (contract 2.5): the answers to requests that carried a request_id, kept as marks for the request window,
@@ -166,7 +166,7 @@ export function createAnswers(limits: AnswerLimits): Answers & { restore(mark: M
     remember: (key, { meaning, servingMs, revision, answer }) => {
       const bytes = weigh(key, answer)
       const group = openGroup(bytes)
-      group.kept.push({ key, meaning, servingMs, revision, answer })
+      group.kept.push({ key: writeKey(key), meaning, servingMs, revision, answer })
       group.bytes += bytes
       add(key, servingMs, group)
       drop(servingMs, DROPPED_BY_NEW)
@@ -200,7 +200,7 @@ export function createAnswers(limits: AnswerLimits): Answers & { restore(mark: M
         throw new StoreError('DAMAGED', `the data are damaged: an answer is missing before ${key}; restore a backup`)
       }
       const group = newGroup(true)
-      for (const kept of parse(value)) add(kept.key, kept.servingMs, group)
+      for (const { key, servingMs } of parse(value)) add(readKey(key), servingMs, group)
       // The limit may have pushed out a part of the oldest group, whose mark was kept for the rest.
       for (let first = oldest(); first !== undefined && first.group.left > 1; first = oldest()) {
         if (count() <= limits.requestLimit) break
@@ -215,8 +215,9 @@ function markKey(place: number): string {
   return MARK_PREFIX + place.toString(16).padStart(14, '0')
 }
 
+/** As it is written. */
 interface Kept extends Remembered {
-  readonly key: RequestKey
+  readonly key: string
 }
 
 /** About how many bytes an answer will take: nothing is encoded to know it. */

@@ -1,11 +1,21 @@
 import { crc32 } from 'node:zlib'
 import type { Command } from '../core/command.ts'
 
-/** A caller's request_id: no caller's name has a NUL, so that two never meet in it. */
+/** A caller's request_id: neither has a NUL, so that two never meet in it. */
 export type RequestKey = string
 
+/** Nobody's is the request_id as it came: a text that is put together takes twice the memory, for a million of them. */
 export function requestKey(caller: string, requestId: string): RequestKey {
-  return `${caller}\0${requestId}`
+  return caller === '' ? requestId : `${caller}\0${requestId}`
+}
+
+/** As it is written, nobody's like everybody else's. */
+export function writeKey(key: RequestKey): string {
+  return key.includes('\0') ? key : `\0${key}`
+}
+
+export function readKey(written: string): RequestKey {
+  return written.startsWith('\0') ? written.slice(1) : written
 }
 
 /**

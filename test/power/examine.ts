@@ -7,7 +7,7 @@ import { violations } from '../../server/core/invariants.ts'
 import type { State } from '../../server/core/state.ts'
 import { isAnswerMark, readAnswers } from '../../server/engine/answers.ts'
 import { openSpace } from '../../server/engine/open-space.ts'
-import { requestKey } from '../../server/engine/request-digest.ts'
+import { readKey, requestKey } from '../../server/engine/request-digest.ts'
 import { openLmdbStore } from '../../server/store/lmdb.ts'
 import type { Mark, Store } from '../../server/store/store.ts'
 import type { Ledger } from '../crash/ledger.ts'
@@ -62,7 +62,8 @@ function overheard(store: Store, answers: Map<string, number>): Store {
     for await (const mark of marks) {
       if (isAnswerMark(mark.key)) {
         const kept = JSON.parse(Buffer.from(mark.value).toString()) as readonly { readonly key: string }[]
-        for (const [index, { key }] of kept.entries()) answers.set(key, readAnswers(mark.value)[index]?.revision ?? 0)
+        for (const [index, { key }] of kept.entries())
+          answers.set(readKey(key), readAnswers(mark.value)[index]?.revision ?? 0)
       }
       yield mark
     }

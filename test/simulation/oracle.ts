@@ -1,6 +1,6 @@
 import type { Command } from '../../server/core/command.ts'
 import type { Entry } from '../../server/core/event.ts'
-import { requestKey } from '../../server/engine/request-digest.ts'
+import { readKey, requestKey } from '../../server/engine/request-digest.ts'
 import { decodePart } from '../../server/store/codec.ts'
 import { contradicts, createModel, type Model } from '../core/model.ts'
 import { type Answers, createAnswers, type Sent } from './checkers/answers.ts'
@@ -158,7 +158,7 @@ function requestsOf({ disk }: Sim, revision: number): string[] {
     const kept: readonly { readonly key: string; readonly revision: number }[] = JSON.parse(
       String(Buffer.from(payload)),
     )
-    for (const each of kept) if (each.revision === revision) keys.push(each.key)
+    for (const each of kept) if (each.revision === revision) keys.push(readKey(each.key))
   }
   return keys
 }
