@@ -6,7 +6,15 @@ import { createMeaningOf, readKey, requestKey, writeKey } from '../../server/eng
 const CAPACITY = 1024
 const set = asSetId(7)
 const id = asIoasid(5)
-const allocation = { kind: 'allocate', setId: set, count: 1, min: 0, max: 1023, spids: null, privateData: null } as const
+const allocation = {
+  kind: 'allocate',
+  setId: set,
+  count: 1,
+  min: 0,
+  max: 1023,
+  spids: null,
+  privateData: null,
+} as const
 
 /** Each differs from all others in what it means. */
 const COMMANDS: readonly Command[] = [
