@@ -1,3 +1,4 @@
+import { changeSet } from './changed.ts'
 import type { Entry, Event } from './event.ts'
 import { awaitUnbound, holdBound } from './evolve-holds.ts'
 import { mustHave, mustLive, pageOfLife, pageOfSet, pageToChange } from './fit.ts'
@@ -68,7 +69,7 @@ function mustBeBound(page: IdPage, first: number, count: number, spid: number, b
 }
 
 function countBound(state: State, set: SetRecord, change: number): void {
-  state.sets.set(set.setId, { ...set, bound: set.bound + change })
+  state.sets.set(set.setId, changeSet(set, { bound: set.bound + change }))
   state.bound += change
 }
 

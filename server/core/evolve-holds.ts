@@ -1,3 +1,4 @@
+import { changeLease } from './changed.ts'
 import type { Event, Names } from './event.ts'
 import { mustBeAlive, mustHaveLease } from './fit.ts'
 import {
@@ -28,12 +29,13 @@ export function register(
   revision: Revision,
   wallMs: number,
 ): void {
-  const { holding, ...lease } = mustBeAlive(state, leaseId)
+  const lease = mustBeAlive(state, leaseId)
+  const { holding } = lease
   if (holding?.names) throw new Error(`lease ${leaseId} registers a second hold`)
   const gained = countNewHolds(state, leaseId, names)
   const kept = { acknowledged: holding?.acknowledged ?? NOTHING, references: (holding?.references ?? 0) + gained }
   const next: Holding = { names, priority, sinceRevision: revision, sinceWallMs: wallMs, ...kept }
-  state.leases.set(leaseId, { ...lease, holding: next })
+  state.leases.set(leaseId, changeLease(lease, { holding: next }))
   state.references += gained
   indexHolder(state, leaseId, names)
 }
@@ -118,12 +120,13 @@ function awaitTeardown(state: State, page: IdPage, id: number, holds: readonly H
 
 /** A reference goes with it, where the id is not bound again. */
 export function acknowledge(state: State, leaseId: LeaseId, acknowledged: Revision): void {
-  const { holding, ...lease } = mustHaveLease(state, leaseId)
+  const lease = mustHaveLease(state, leaseId)
+  const { holding } = lease
   // Its own revision is the next one: nobody can have been told of that.
   if (holding === null || acknowledged <= holding.acknowledged || acknowledged > state.revision) {
     throw new Error(`lease ${leaseId} has nothing to acknowledge at ${acknowledged}`)
   }
-  state.leases.set(leaseId, { ...lease, holding: { ...holding, acknowledged } })
+  state.leases.set(leaseId, changeLease(lease, { holding: { ...holding, acknowledged } }))
   const ids = holdIdsOf(state, leaseId)
   let dropped = 0
   for (const id of settledIds(state, leaseId, acknowledged)) {
@@ -157,14 +160,15 @@ export function deregister(state: State, leaseId: LeaseId): void {
 
 /** The registration ends and its references stay: they are written down, since nothing implies them any longer. */
 export function keepHolds(state: State, leaseId: LeaseId): void {
-  const { holding, ...lease } = mustHaveLease(state, leaseId)
+  const lease = mustHaveLease(state, leaseId)
+  const { holding } = lease
   if (holding === null || holding.names === null) return
   for (const set of namedSets(state, holding.names)) {
     if (set.bound === 0) continue
     for (const id of idsOn(state.table, set.ids)) keepHold(state, { leaseId, holding }, id)
   }
   forgetHolder(state, leaseId, holding.names)
-  state.leases.set(leaseId, { ...lease, holding: { ...holding, names: null } })
+  state.leases.set(leaseId, changeLease(lease, { holding: { ...holding, names: null } }))
 }
 
 function keepHold(state: State, holder: Holder, id: number): void {
@@ -196,7 +200,7 @@ function countHolds(state: State, leaseId: LeaseId, change: number): void {
   const lease = mustHaveLease(state, leaseId)
   if (lease.holding === null || change === 0) return
   const references = lease.holding.references + change
-  state.leases.set(leaseId, { ...lease, holding: { ...lease.holding, references } })
+  state.leases.set(leaseId, changeLease(lease, { holding: { ...lease.holding, references } }))
   state.references += change
 }
 

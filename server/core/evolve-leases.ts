@@ -1,3 +1,4 @@
+import { changeLease } from './changed.ts'
 import type { LeaseTerms } from './event.ts'
 import { endHolds, keepHolds } from './evolve-holds.ts'
 import { mustBeAlive, mustHaveLease, pageOfSet, pageToChange } from './fit.ts'
@@ -21,13 +22,13 @@ export function holdLease(state: State, leaseId: LeaseId): void {
   keepHolds(state, leaseId)
   const lease = mustBeAlive(state, leaseId)
   if (referencesOf(lease) === 0) throw new Error(`lease ${leaseId} is held for nothing`)
-  state.leases.set(leaseId, { ...lease, isHeld: true })
+  state.leases.set(leaseId, changeLease(lease, { isHeld: true }))
 }
 
 export function reviveLease(state: State, leaseId: LeaseId): void {
   const lease = mustHaveLease(state, leaseId)
   if (!lease.isHeld) throw new Error(`lease ${leaseId} is revived, which is alive`)
-  state.leases.set(leaseId, { ...lease, isHeld: false })
+  state.leases.set(leaseId, changeLease(lease, { isHeld: false }))
 }
 
 /** Its sets end by events of their own, in the same revision. */
@@ -53,7 +54,7 @@ export function addReference(state: State, setId: SetId, id: number, leaseId: Le
   const all = [...others, { ...own, count: own.count + 1 }].sort((a, b) => a.leaseId - b.leaseId)
   setReferences(state, page, id, all)
   addTo(state.heldIds, leaseId, id)
-  state.leases.set(leaseId, { ...lease, references: lease.references + 1 })
+  state.leases.set(leaseId, changeLease(lease, { references: lease.references + 1 }))
 }
 
 export function dropReference(state: State, setId: SetId, id: number, leaseId: LeaseId): void {
@@ -68,7 +69,7 @@ export function dropReference(state: State, setId: SetId, id: number, leaseId: L
   })
   setReferences(state, page, id, left)
   if (own.count === 1) removeFrom(state.heldIds, leaseId, id)
-  state.leases.set(leaseId, { ...lease, references: lease.references - 1 })
+  state.leases.set(leaseId, changeLease(lease, { references: lease.references - 1 }))
 }
 
 interface Since {

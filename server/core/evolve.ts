@@ -1,3 +1,4 @@
+import { changeSet } from './changed.ts'
 import { addEndedSet } from './ended-sets.ts'
 import type { Entry, Event, SetName } from './event.ts'
 import { attachDevice, bind, detachDevice, forgetSpids, unbind } from './evolve-bindings.ts'
@@ -97,7 +98,7 @@ function setQuota(state: State, setId: SetId, quota: number): void {
   state.reservedByQuotas += quota - set.quota
   if (set.quota === 0) state.unreservedUse -= set.ids.count
   if (quota === 0) state.unreservedUse += set.ids.count
-  const next = { ...set, quota }
+  const next = changeSet(set, { quota })
   addOwned(state.owned.ids, set.owner, claimOf(next) - claimOf(set))
   state.sets.set(setId, next)
 }
@@ -132,7 +133,7 @@ function addIds(state: State, setId: SetId, runs: Runs, { revision, wallMs }: En
     }
     ids = append(state.table, ids, first, count)
   }
-  countChange(state, { ...set, ids }, ids.count - set.ids.count)
+  countChange(state, changeSet(set, { ids }), ids.count - set.ids.count)
 }
 
 function sortedRuns(runs: Runs): readonly (readonly [first: number, count: number])[] {
@@ -161,7 +162,7 @@ function setPending(state: State, setId: SetId, runs: Runs, { revision, by = 'OW
     page.pending.set(id, freed)
   })
   const count = countIds(runs, AGED)
-  state.sets.set(setId, { ...set, freePending: set.freePending + count })
+  state.sets.set(setId, changeSet(set, { freePending: set.freePending + count }))
   state.freePending += count
 }
 
@@ -189,7 +190,8 @@ function reclaim(state: State, setId: SetId, runs: Runs, revision: Revision, ser
     ids = remove(state.table, ids, start, length)
   })
   forEachRun(runs, AGED, (first, count) => startRest(state, first, count, revision, servingMs))
-  countChange(state, { ...set, ids, freePending: set.freePending - wasPending }, ids.count - set.ids.count)
+  const left = changeSet(set, { ids, freePending: set.freePending - wasPending })
+  countChange(state, left, ids.count - set.ids.count)
   state.freePending -= wasPending
 }
 
@@ -205,7 +207,7 @@ function drainSet(state: State, setId: SetId): void {
   const set = mustHave(state, setId)
   const fits = !set.isDraining && set.freePending > 0 && set.freePending === set.ids.count
   if (!fits) throw new Error(`set ${setId} cannot drain`)
-  state.sets.set(setId, { ...set, isDraining: true })
+  state.sets.set(setId, changeSet(set, { isDraining: true }))
 }
 
 /** Books ids that came to a set, or (negative) left it, in every account. */
