@@ -40,6 +40,8 @@ export function endedBy({ kind }: Command): EndedBy {
   return kind === 'expire_lease' || kind === 'revoke_lease' ? 'LEASE' : 'OWNER'
 }
 
+const NOTHING = {}
+
 /** What to write beside events that are about to change this state: only what says something. */
 export function pastOf(
   state: State,
@@ -48,7 +50,8 @@ export function pastOf(
 ): { readonly by?: EndedBy; readonly past?: Past } {
   const past = events.map((event) => pastOfEvent(state, event, by))
   const hasPast = past.some((runs) => runs.length > 0)
-  return { ...(by === 'OWNER' ? {} : { by }), ...(hasPast ? { past } : {}) }
+  if (by === 'OWNER') return hasPast ? { past } : NOTHING
+  return hasPast ? { by, past } : { by }
 }
 
 function pastOfEvent(state: State, event: Event, by: EndedBy): Runs {

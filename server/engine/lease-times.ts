@@ -41,20 +41,23 @@ export function createLeaseTimes(state: State, marks: readonly Mark[], graceMs: 
   }
 
   return {
-    follow: ({ events, servingMs }) =>
-      events.flatMap((event) => {
+    follow: ({ events, servingMs }) => {
+      const marks: MarkChange[] = []
+      for (const event of events) {
         switch (event.kind) {
           case 'LEASE_GRANT':
           case 'LEASE_REVIVE':
           case 'ACQUIRE':
-            return [renew(event.leaseId, servingMs)]
+            marks.push(renew(event.leaseId, servingMs))
+            break
           case 'LEASE_HELD':
           case 'LEASE_END':
-            return deadlines.delete(event.leaseId) ? [{ key: markKey(event.leaseId), value: null }] : []
-          default:
-            return []
+            if (deadlines.delete(event.leaseId)) marks.push({ key: markKey(event.leaseId), value: null })
+            break
         }
-      }),
+      }
+      return marks
+    },
     renew,
     remainingMs: (leaseId, servingMs) => Math.max(0, (deadlines.get(leaseId) ?? 0) - servingMs),
     // A deadline is in whole milliseconds, the fraction of the moment it counts from left out: so its own passes, too.
