@@ -120,7 +120,7 @@ function addIds(state: State, setId: SetId, runs: Runs, { revision, wallMs }: En
   const set = mustServe(state, setId)
   let ids = set.ids
   // Ascending within a revision, so that a list of ids is in the order of (generation, id) and a page can begin behind any.
-  for (const [first, count] of sortedRuns(runs)) {
+  forEachRun(ascending(runs), PLAIN, (first, count) => {
     takeFromSpace(state, first, count)
     for (let id = first; id < first + count; id++) {
       const page = ownPageOf(state.table, id)
@@ -132,14 +132,15 @@ function addIds(state: State, setId: SetId, runs: Runs, { revision, wallMs }: En
       page.allocatedAt[slot] = wallMs
     }
     ids = append(state.table, ids, first, count)
-  }
+  })
   countChange(state, changeSet(set, { ids }), ids.count - set.ids.count)
 }
 
-function sortedRuns(runs: Runs): readonly (readonly [first: number, count: number])[] {
+function ascending(runs: Runs): Runs {
+  if (runs.length === PLAIN) return runs
   const pairs: (readonly [number, number])[] = []
   forEachRun(runs, PLAIN, (first, count) => pairs.push([first, count]))
-  return pairs.sort(([a], [b]) => a - b)
+  return pairs.sort(([a], [b]) => a - b).flat()
 }
 
 /** An id may still rest here when the log was written under a shorter --reuse-delay (endRest). */
