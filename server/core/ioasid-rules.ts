@@ -8,7 +8,7 @@ import { NO_SPID, type SetId } from './ids.ts'
 import { drains, findOwnId, findSet, isPendingFree, nameOf } from './lookup.ts'
 import { overOwn } from './owned.ts'
 import { restingIn } from './rest.ts'
-import { appendBound, countIds, idsOf, type Runs } from './runs.ts'
+import { appendBound, countIds, fitted, idsOf, type Runs } from './runs.ts'
 import { capacityExceeded } from './set-rules.ts'
 import { ioasidOf, type SetRecord, type State, unreserved } from './state.ts'
 import { planTeardown } from './teardown.ts'
@@ -190,5 +190,5 @@ function rangeExhausted(state: State, { min, max, count }: Of<'allocate'>, avail
 function pair(runs: Runs, spids: readonly number[], generation: number): Runs {
   const bound: number[] = []
   for (const [index, id] of idsOf(runs).entries()) appendBound(bound, id, spids[index] ?? NO_SPID, generation)
-  return bound
+  return fitted(bound)
 }

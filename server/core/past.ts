@@ -2,7 +2,7 @@ import type { Command } from './command.ts'
 import type { EndedBy, Event, Past } from './event.ts'
 import { forEachTwins, type IdPage, pageOf, slotOf } from './id-pages.ts'
 import { NO_SPID } from './ids.ts'
-import { AGED, appendAged, BOUND, forEachRun, PLAIN, type Runs, type Stride, UNBOUND } from './runs.ts'
+import { AGED, appendAged, BOUND, fitted, forEachRun, PLAIN, type Runs, type Stride, UNBOUND } from './runs.ts'
 import type { State } from './state.ts'
 
 /**
@@ -41,6 +41,7 @@ export function endedBy({ kind }: Command): EndedBy {
 }
 
 const NOTHING = {}
+const NO_RUNS: Runs = []
 
 /** What to write beside events that are about to change this state: only what says something. */
 export function pastOf(
@@ -84,7 +85,7 @@ function pastOfEvent(state: State, event: Event, by: EndedBy): Runs {
       })
       break
   }
-  return past
+  return past.length === 0 ? NO_RUNS : fitted(past)
 }
 
 /** The last UNBIND of the life that an id is in; 0: there was none; undefined: it is bound. */

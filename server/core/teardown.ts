@@ -1,10 +1,10 @@
-import type { Event, SetName } from './event.ts'
+import type { Event, IdEvent, SetName } from './event.ts'
 import { type Holder, holdersOf, isBound } from './holds.ts'
 import { nextOf } from './id-list.ts'
 import { countTwins, PAGE_IDS, pageOf, slotOf } from './id-pages.ts'
 import type { LeaseId, SetId } from './ids.ts'
 import { nameOf } from './lookup.ts'
-import { appendAged, appendUnbound } from './runs.ts'
+import { appendAged, appendUnbound, fitted } from './runs.ts'
 import { findId, type IdRecord, type SetRecord, type State } from './state.ts'
 
 /**
@@ -121,14 +121,14 @@ export function planTeardown(state: State, dropped: Dropped = { kind: 'none' }):
 
 function idEvents(plan: PerSet): readonly Event[] {
   const set: SetName = nameOf(plan.set)
-  const events: Event[] = [
-    { kind: 'UNBIND', set, runs: plan.unbound, pending: false },
-    { kind: 'UNBIND', set, runs: plan.unboundPending, pending: true },
-    { kind: 'FREE', set, runs: plan.freed, pending: false },
-    { kind: 'FREE', set, runs: plan.freedPending, pending: true },
-    { kind: 'RECLAIM', set, runs: plan.reclaimed },
+  const events: IdEvent[] = [
+    { kind: 'UNBIND', set, runs: fitted(plan.unbound), pending: false },
+    { kind: 'UNBIND', set, runs: fitted(plan.unboundPending), pending: true },
+    { kind: 'FREE', set, runs: fitted(plan.freed), pending: false },
+    { kind: 'FREE', set, runs: fitted(plan.freedPending), pending: true },
+    { kind: 'RECLAIM', set, runs: fitted(plan.reclaimed) },
   ]
-  return events.filter((event) => 'runs' in event && event.runs.length > 0)
+  return events.filter(({ runs }) => runs.length > 0)
 }
 
 function endEvents({ set, ends, reclaimedCount }: PerSet): readonly Event[] {

@@ -48,7 +48,7 @@ export const BUGS: readonly PlantedBug[] = [
   {
     name: 'UNBIND is dropped when a held set is destroyed',
     file: 'core/teardown.ts',
-    find: "    { kind: 'UNBIND', set, runs: plan.unboundPending, pending: true },\n",
+    find: "    { kind: 'UNBIND', set, runs: fitted(plan.unboundPending), pending: true },\n",
     replace: '',
     by: ['bind-unbind-alternate', 'sound', 'hold-reference', 'answers-in-order', 'accounts'],
   },
