@@ -17,6 +17,22 @@ type Calls<Methods> = {
   >
 }
 
+/** Reads as a number what one can hold of 64 bits: it becomes a text in a tenth of the time. */
+class DirectReader extends protobuf.BufferReader {
+  override uint64(): ReturnType<protobuf.Reader['uint64']> {
+    const begin = this.pos
+    let value = 0
+    for (let unit = 1; unit < 2 ** 49; unit *= 128) {
+      const byte = this.buf[this.pos++] ?? 128
+      value += (byte & 127) * unit
+      // The library takes both for what its types call a Long.
+      if (byte < 128) return value as never
+    }
+    this.pos = begin
+    return super.uint64()
+  }
+}
+
 function serializer(type: protobuf.Type) {
   return (message: object): Buffer => {
     const bytes = type.encode(type.fromObject(message)).finish()
@@ -25,7 +41,7 @@ function serializer(type: protobuf.Type) {
 }
 
 function deserializer(type: protobuf.Type) {
-  return (bytes: Buffer): unknown => type.toObject(type.decode(bytes), CONVERSION)
+  return (bytes: Buffer): unknown => type.toObject(type.decode(new DirectReader(bytes)), CONVERSION)
 }
 
 /** The methods of a service by its full name, for a client's calls. */

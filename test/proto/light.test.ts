@@ -38,6 +38,12 @@ const definitions = Object.entries(packageDefinition)
 const messages = definitions.filter(
   (entry): entry is [MessageName & string, MessageTypeDefinition<object, object>] => 'serialize' in entry[1],
 )
+function loadedOf(name: MessageName): MessageTypeDefinition<object, object> {
+  const [, found] = messages.find(([each]) => each === name) ?? []
+  if (found === undefined) throw new Error(`${name} is no message`)
+  return found
+}
+
 const services = definitions.flatMap(([name, definition]) =>
   'format' in definition ? [] : [[name as ServiceName, definition as ServiceDefinition] as const],
 )
@@ -49,6 +55,25 @@ describe('what a client loads', () => {
       const bytes = loaded.serialize(message)
       expect(codec.serialize(message as never).equals(bytes)).toBe(true)
       expect(codec.deserialize(bytes)).toEqual(loaded.deserialize(bytes))
+    }
+  })
+
+  it.each([
+    ...[0, 1, 127, 128, 2 ** 14, 2 ** 28, 2 ** 32, 2 ** 49 - 1, 2 ** 49, 2 ** 53 - 1, 2 ** 53].map(String),
+    '9007199254740993',
+    '18446744073709551615',
+  ])('reads and writes the 64-bit number %s as proto-loader does', (revision) => {
+    const message = { ioasids: [7], revision }
+    const bytes = loadedOf('ioasid.v1.AllocateResponse').serialize(message)
+    const codec = messageCodec('ioasid.v1.AllocateResponse')
+    expect(codec.serialize(message).equals(bytes)).toBe(true)
+    expect(codec.deserialize(bytes)).toEqual(message)
+  })
+
+  it('refuses a 64-bit number that does not end', () => {
+    const { deserialize } = messageCodec('ioasid.v1.AllocateResponse')
+    for (const bytes of [[16], [16, 200], [16, ...Array.from({ length: 10 }, () => 200)]]) {
+      expect(() => deserialize(Buffer.from(bytes))).toThrow()
     }
   })
 
