@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { invalidField } from './errors.ts'
 import { FORBIDDEN, MAX_DATA_BYTES, MAX_NAME_BYTES, MAX_UINT32, MAX_UINT64 } from './limits.ts'
+import { freshUuid } from './uuid.ts'
 
 /**
  * The form of what a caller gives. The loader would turn -1 into 4294967295, 1.7 into 1 and 'abc' into 0 without a word,
@@ -125,7 +126,7 @@ export function oneOf<Choice extends string>(choices: readonly Choice[]): Check<
 
 /** Made once for each changing request, so that each attempt of it has the same one. */
 export function requestId(value: string | undefined): string {
-  if (value === undefined) return crypto.randomUUID()
+  if (value === undefined) return freshUuid()
   return text(MAX_REQUEST_ID_BYTES)('request_id', value)
 }
 
