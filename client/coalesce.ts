@@ -30,13 +30,14 @@ import type { Method } from './transport.ts'
 export function makeCoalescedCall(context: CallContext): Call {
   const { closing } = context
   const lane = openLane(context)
-  return async (method, request, options = {}) => {
+  // Not async: each promise around that of join is a twentieth of what a call in a Batch costs.
+  return (method, request, options = {}) => {
     const limits = limitsOf(context, options)
     const item = toItem(method, request)
     // What is no change has no place in the order.
-    if (item === undefined && !isChange(method, request)) return await untilAnswered(context, method, request, limits)
+    if (item === undefined && !isChange(method, request)) return untilAnswered(context, method, request, limits)
     refuseIfGivenUp(closing, limits.signal)
-    return await join(lane, method, request, item, limits)
+    return join(lane, method, request, item, limits)
   }
 }
 

@@ -29,9 +29,8 @@ type BindingMethods = Pick<Client, 'attachSpid' | 'detachSpid' | 'attachData' | 
 
 export function lifeMethods(context: CallContext, call: Call): LifeMethods {
   return {
-    allocate: async (request, options) => {
-      return toAllocated(await call(ioasidService.Allocate, encodeAllocate(request), options))
-    },
+    allocate: (request, options) =>
+      rejecting(() => call(ioasidService.Allocate, encodeAllocate(request), options).then(toAllocated)),
 
     free: async (request, options = {}) => {
       const { waitForReclaim = false, ...callOptions } = options
@@ -91,6 +90,15 @@ export function bindingMethods(call: Call): BindingMethods {
     detachData: async (request, options) => {
       return toChanged(await call(ioasidService.DetachData, encodeDetachData(request), options))
     },
+  }
+}
+
+/** As an async function, but with a promise less: a twentieth of what a call in a Batch costs. */
+function rejecting<Value>(run: () => Promise<Value>): Promise<Value> {
+  try {
+    return run()
+  } catch (error) {
+    return Promise.reject(error)
   }
 }
 
