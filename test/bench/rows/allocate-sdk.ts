@@ -5,10 +5,11 @@ import { inRounds } from '../rounds.ts'
 import type { Bench, Effort, Row } from '../row.ts'
 import { inScope } from '../scope.ts'
 import { startDaemonSet } from '../servers/daemon-set.ts'
+import { startNoop } from '../servers/noop.ts'
 
 /**
  * What it gains that concurrent calls travel together: 64 callers of one client, with coalescing and without, before the
- * same daemon.
+ * same daemon. Before a server that does nothing it is the most that any daemon could give this client.
  */
 
 const CALLERS = 64
@@ -22,8 +23,16 @@ interface Figures {
   readonly slowestMs: number
 }
 
+/** Who is asked for ids. */
+interface Server {
+  readonly address: string
+  readonly setHandle: string
+  /** Takes them all back. */
+  readonly freeAll: () => Promise<unknown>
+}
+
 /** A third of the time are bursts. */
-async function measure(client: Client, setHandle: string, forMs: number): Promise<Figures> {
+async function measure(client: Client, { setHandle, freeAll }: Server, forMs: number): Promise<Figures> {
   const startMs = performance.now()
   const cpu = process.cpuUsage()
   let ids = 0
@@ -44,30 +53,51 @@ async function measure(client: Client, setHandle: string, forMs: number): Promis
     await Promise.all(Array.from({ length: CALLERS }, () => client.allocate({ setHandle })))
     slowestMs.push(performance.now() - burstMs)
   }
-  await client.freeAll({ setHandle })
+  await freeAll()
   return { idsPerSecond, cpuUs: (user + system) / ids, slowestMs: median(slowestMs) }
 }
 
-async function runOn(store: string, { rounds, roundMs }: Effort): Promise<readonly Row[]> {
+async function runOn(store: string, effort: Effort): Promise<readonly Row[]> {
   return await inScope(async (atEnd) => {
     const set = await startDaemonSet(['--store', store, '--capacity', '16777216'])
     atEnd(set.stop)
-    const { setHandle } = set
-    const together = connect({ endpoint: set.address })
+    const [gained, slowest] = await compare(`allocate-sdk ${store}`, set, effort)
+    return [
+      { ...gained, target: { kind: 'at least', value: 12 } },
+      { ...slowest, target: { kind: 'at most', value: 1 } },
+    ]
+  })
+}
+
+async function runOnNoop(effort: Effort): Promise<readonly Row[]> {
+  return await inScope(async (atEnd) => {
+    const { address, stop } = await startNoop()
+    atEnd(stop)
+    return await compare('allocate-sdk no-op', { address, setHandle: 'any', freeAll: async () => {} }, effort)
+  })
+}
+
+async function compare(
+  name: string,
+  server: Server,
+  { rounds, roundMs }: Effort,
+): Promise<readonly [gained: Row, slowest: Row]> {
+  return await inScope(async (atEnd) => {
+    const together = connect({ endpoint: server.address })
     atEnd(together.close)
-    const alone = connect({ endpoint: set.address, coalesce: false })
+    const alone = connect({ endpoint: server.address, coalesce: false })
     atEnd(alone.close)
     const variants = (forMs: number) => ({
-      together: () => measure(together, setHandle, forMs),
-      alone: () => measure(alone, setHandle, forMs),
+      together: () => measure(together, server, forMs),
+      alone: () => measure(alone, server, forMs),
     })
     // Connected, and compiled on both sides, before anything counts: until then the compiler is measured.
     await inRounds(2, variants(WARM_MS))
-    // Half as long as other rounds: there are two stores.
+    // Half as long as other rounds: there are three servers.
     const measured = await inRounds(rounds, variants(roundMs / 2))
     return [
       rowOf(
-        { name: `allocate-sdk ${store}`, unit: 'times one RPC for each', target: { kind: 'at least', value: 12 } },
+        { name, unit: 'times one RPC for each' },
         measured,
         (round) => round.together.idsPerSecond / round.alone.idsPerSecond,
         (round) => ({
@@ -78,11 +108,7 @@ async function runOn(store: string, { rounds, roundMs }: Effort): Promise<readon
         }),
       ),
       rowOf(
-        {
-          name: `allocate-sdk ${store} slowest`,
-          unit: 'times one RPC for each, the slowest of 64',
-          target: { kind: 'at most', value: 1 },
-        },
+        { name: `${name} slowest`, unit: 'times one RPC for each, the slowest of 64' },
         measured,
         (round) => round.together.slowestMs / round.alone.slowestMs,
         (round) => ({ 'together, ms': round.together.slowestMs, 'alone, ms': round.alone.slowestMs }),
@@ -95,5 +121,7 @@ export const allocateSdkBench: Bench = {
   name: 'allocate-sdk',
   about: '64 concurrent allocate() of one client, against one RPC for each',
   needs: [],
-  run: async (effort) => ({ rows: [...(await runOn('memory', effort)), ...(await runOn('lmdb', effort))] }),
+  run: async (effort) => ({
+    rows: [...(await runOn('memory', effort)), ...(await runOn('lmdb', effort)), ...(await runOnNoop(effort))],
+  }),
 }
