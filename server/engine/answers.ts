@@ -1,6 +1,7 @@
 import type { Answer } from '../core/command.ts'
 import type { Revision } from '../core/ids.ts'
 import { type Mark, type MarkChange, StoreError } from '../store/store.ts'
+import { weighAnswer } from './answer-weight.ts'
 import { type RequestKey, readKey, writeKey } from './request-digest.ts'
 
 /**
@@ -164,7 +165,7 @@ export function createAnswers(limits: AnswerLimits): Answers & { restore(mark: M
       return isKept ? { mark: group.mark, index: place - group.first } : undefined
     },
     remember: (key, { meaning, servingMs, revision, answer }) => {
-      const bytes = weigh(key, answer)
+      const bytes = weighAnswer(key, answer)
       const group = openGroup(bytes)
       group.kept.push({ key: writeKey(key), meaning, servingMs, revision, answer })
       group.bytes += bytes
@@ -218,25 +219,6 @@ function markKey(place: number): string {
 /** As it is written. */
 interface Kept extends Remembered {
   readonly key: string
-}
-
-/** About how many bytes an answer will take: nothing is encoded to know it. */
-function weigh(key: RequestKey, answer: Answer): number {
-  return 256 + key.length + weighLists(answer)
-}
-
-function weighLists(answer: Answer): number {
-  switch (answer.kind) {
-    case 'allocated':
-      return answer.runs.length * 8
-    case 'freed':
-      return answer.references.length * 4
-    case 'found':
-      return answer.view.devices.reduce((bytes, device) => bytes + device.length + 3, 0)
-    default:
-      // A name or two.
-      return 512
-  }
 }
 
 /** All of them at once, which takes half as long as one by one. */
