@@ -41,6 +41,7 @@ export interface CallContext {
   readonly closing: AbortSignal
 }
 
+/** What is wrong with the options may be thrown at once. */
 export type Call = <Request, Response>(
   method: Method<Request, Response>,
   request: Request,

@@ -4,7 +4,7 @@ import type { Command } from '../core/command.ts'
 /** A caller's request_id: neither has a NUL, so that two never meet in it. */
 export type RequestKey = string
 
-/** Nobody's is the request_id as it came: a text that is put together takes twice the memory, for a million of them. */
+/** Nobody's is the request_id as it came: a text that is put together is copied before it can be looked up. */
 export function requestKey(caller: string, requestId: string): RequestKey {
   return caller === '' ? requestId : `${caller}\0${requestId}`
 }
@@ -37,9 +37,8 @@ export function createMeaningOf(capacity: number): MeaningOf {
   }
 }
 
-/** Whether every field is the same; two lists are not, whatever they hold. */
+/** Whether every field is the same, the kind and with it which there are; two lists are not, whatever they hold. */
 function isAlike(one: Command, other: Command): boolean {
   for (const name in one) if (one[name as keyof Command] !== other[name as keyof Command]) return false
-  for (const name in other) if (!(name in one)) return false
   return true
 }
