@@ -67,7 +67,8 @@ test('the commands of the README about the file do what it says', async () => {
   const block = shellBlock('ioasidd config').replaceAll('ioasidd.yaml', path)
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('IOASIDD_')))
   const options = { cwd: repositoryRoot, env }
-  const { stdout, stderr } = await run('bash', ['-euc', `shopt -s expand_aliases\n${block}`], options)
+  // Where no shell is above it, from cron say, bash takes a socket on its standard input for rsh and would read its own file.
+  const { stdout, stderr } = await run('bash', ['--norc', '-euc', `shopt -s expand_aliases\n${block}`], options)
   expect(stderr).toBe('')
   const [defaults = '', printed = ''] = stdout.split(`ok: ${path}\n`)
   for (const name of Object.keys(FLAGS).filter((key) => key !== 'config')) {
