@@ -26,21 +26,21 @@ import { encodeFreed } from './encode.ts'
 
 /** The changes that are RPCs of their own and items of a Batch: the same request means the same in both. */
 export const IOASID_CHANGES = {
-  allocate: change('allocated', decodeAllocate, ({ runs }, revision): AllocateResponse => {
+  allocate: changeOf('allocated', decodeAllocate, ({ runs }, revision): AllocateResponse => {
     return { ioasids: idsOf(runs), revision }
   }),
   // The same ids as the first time, in the same order: a repeat means what the first request meant.
-  free: change('freed', decodeFree, (answer, revision, { ioasids }): FreeResponse => {
+  free: changeOf('freed', decodeFree, (answer, revision, { ioasids }): FreeResponse => {
     return { results: encodeFreed(ioasids, answer), revision }
   }),
-  attach_spid: change('done', decodeAttachSpid, toDone),
-  detach_spid: change('done', decodeDetachSpid, toDone),
-  attach_data: change('done', decodeAttachData, toDone),
-  detach_data: change('done', decodeDetachData, toDone),
-  acquire: change('acquired', decodeAcquire, ({ references }, revision): AcquireResponse => {
+  attach_spid: changeOf('done', decodeAttachSpid, toDone),
+  detach_spid: changeOf('done', decodeDetachSpid, toDone),
+  attach_data: changeOf('done', decodeAttachData, toDone),
+  detach_data: changeOf('done', decodeDetachData, toDone),
+  acquire: changeOf('acquired', decodeAcquire, ({ references }, revision): AcquireResponse => {
     return { references: String(references), revision }
   }),
-  release: change('released', decodeRelease, ({ references, reclaimed }, revision): ReleaseResponse => {
+  release: changeOf('released', decodeRelease, ({ references, reclaimed }, revision): ReleaseResponse => {
     return { references: String(references), reclaimed, revision }
   }),
 }
@@ -56,7 +56,7 @@ export interface Change<Request, Response> {
   toResponse(request: Request, outcome: Outcome): Response | Failure
 }
 
-function change<Request extends { readonly request_id: string }, Kind extends Answer['kind'], Response>(
+function changeOf<Request extends { readonly request_id: string }, Kind extends Answer['kind'], Response>(
   kind: Kind,
   decode: (context: DecodeContext, request: Request) => Command,
   encode: (answer: AnswerOf<Kind>, revision: Revision, request: Request) => Response,
