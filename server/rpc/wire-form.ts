@@ -57,17 +57,13 @@ export function isWellFormed(bytes: Uint8Array, form: WireForm, start = 0, end =
   let at = start
   /** NaN: there is none. */
   const varint = () => {
-    // Nearly all take one byte.
-    const first = at < end ? (bytes[at] ?? 0) : 128
-    if (first < 128) {
-      at += 1
-      return first
-    }
     let value = 0
+    let unit = 1
     for (let index = 0; index < MAX_VARINT_BYTES && at < end; index++) {
       const byte = bytes[at++] ?? 0
-      value += (byte % 128) * 128 ** index
+      value += (byte % 128) * unit
       if (byte < 128) return value
+      unit *= 128
     }
     return Number.NaN
   }
